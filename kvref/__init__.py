@@ -1,0 +1,41 @@
+"""kvref: the reference KV cache of transformer world models that plan with tree search."""
+
+from kvref.errors import (
+    KVCacheError,
+    KVCacheIndexError,
+    KVCacheReentryError,
+    KVCacheTypeError,
+    KVCacheValueError,
+    SealedError,
+)
+from kvref.keying import hash_state
+from kvref.manager import KVCacheManager, StatsSummary
+from kvref.policy import EvictionStrategy
+from kvref.pool import Cause, Departure, KVCachePool, Ownership, Resident
+from kvref.recording import Recorder
+from kvref.sizing import PoolSizes, SizingProfile, pool_sizes
+from kvref.stats import CacheStats, LookupStats
+
+__all__ = [
+    "CacheStats",
+    "Cause",
+    "Departure",
+    "EvictionStrategy",
+    "KVCacheError",
+    "KVCacheIndexError",
+    "KVCacheManager",
+    "KVCachePool",
+    "KVCacheReentryError",
+    "KVCacheTypeError",
+    "KVCacheValueError",
+    "LookupStats",
+    "Ownership",
+    "PoolSizes",
+    "Recorder",
+    "Resident",
+    "SealedError",
+    "SizingProfile",
+    "StatsSummary",
+    "hash_state",
+    "pool_sizes",
+]

@@ -1,0 +1,35 @@
+"""What kvref raises: each error is a `KVCacheError` and the builtin that a caller would expect.
+
+Every message names the offending value; whatever raised has changed nothing.
+"""
+
+from reprlib import repr as shorten
+
+
+class KVCacheError(Exception):
+    """Base of every error that kvref raises."""
+
+
+class KVCacheTypeError(KVCacheError, TypeError):
+    """A value of the wrong kind: a key that is no integer, a bool as an environment id."""
+
+
+class KVCacheValueError(KVCacheError, ValueError):
+    """A value of the right kind that is not allowed: capacity 0, priority NaN, None as an entry."""
+
+
+class KVCacheIndexError(KVCacheError, IndexError):
+    """An environment id outside 0 .. env_num - 1. Negative ids do not wrap around."""
+
+
+class KVCacheReentryError(KVCacheError, RuntimeError):
+    """An `on_evict` callback tried to change the pool that was calling it."""
+
+
+class SealedError(KVCacheError, ValueError):
+    """A write into a value that a pool has sealed."""
+
+
+def show(value: object) -> str:
+    """A value for a message: its repr, shortened, and its type."""
+    return f"{shorten(value)} ({type(value).__name__})"

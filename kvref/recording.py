@@ -1,0 +1,242 @@
+"""Recording what happens to a live manager, as a trace that `kvref trace check` can judge.
+
+One JSON object per line: a header, a `load` for each entry already there, then one record per
+pool operation in order (`get`, `set`, `clear`), one per hierarchical lookup (`hget`, behind its
+one or two `get`s), a `remains` for each entry there at the end, and `end`. Operations that raise
+change nothing and are not recorded. `fp` is the contents' fingerprint, `o` numbers the stored
+objects (the same number is the same object).
+"""
+
+import gzip
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, SupportsFloat, SupportsIndex, TypeVar, cast
+
+import msgspec
+
+from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.keying import SupportsBuffer, as_env, as_key, hash_state
+from kvref.manager import KVCacheManager
+from kvref.pool import Cause, KVCachePool, Resident
+
+V = TypeVar("V")
+
+VERSION = 1
+
+
+def hexadecimal(number: int) -> str:
+    return f"{number % 2**64:016x}"
+
+
+def _bytes_of(value: object) -> int:
+    return hash_state(cast(SupportsBuffer, value))
+
+
+class Recorder(Generic[V]):
+    """Records every pool operation of `manager` into `path` until closed (a context manager).
+
+    The manager is the one that was passed in, not a copy: while a recorder is open its `get`,
+    `set` and clearing methods also write. Keys are recorded modulo 2**64.
+
+    Args:
+        manager: any `KVCacheManager`, in use or new.
+        path: the file to write; gzip if it ends in .gz.
+        fingerprint: an integer that identifies a value's contents. The default takes values that
+            offer the buffer protocol (`hash_state`).
+    """
+
+    def __init__(
+        self,
+        manager: KVCacheManager[V],
+        path: str | Path,
+        fingerprint: Callable[[V], int] = _bytes_of,
+    ) -> None:
+        if not isinstance(manager, KVCacheManager):
+            raise KVCacheTypeError(f"only a KVCacheManager can be recorded, not {show(manager)}")
+        if any("get" in vars(pool) for pool in manager.pools):
+            raise KVCacheValueError(f"{show(manager)} is being recorded already")
+        self._manager = manager
+        self._fingerprint = fingerprint
+        self._numbers: dict[int, tuple[int, V]] = {}
+        self._next_number = 1
+        self._count = 0
+        self._tally: Counter[str] = Counter()
+        self._parts: list[bool] = []
+        self._env: int | None = None
+        loads = [self._entry(pool, one) for pool in manager.pools for one in pool.residents()]
+        gz = Path(path).suffix == ".gz"
+        binary = Path(path).open("wb")  # noqa: SIM115 - closed by close()
+        self._file = gzip.GzipFile("", "wb", fileobj=binary, mtime=0) if gz else binary
+        self._binary = binary
+        self._line(self._header())
+        for load in loads:
+            self._write("load", load)
+        self._attach()
+
+    def _header(self) -> dict[str, object]:
+        pools = self._manager.pools
+        return {
+            "format": "kvref-trace",
+            "version": VERSION,
+            "env_num": self._manager.env_num,
+            "ownership": pools[0].ownership.value,
+            "pools": {
+                pool.name: {"size": pool.pool_size, "strategy": pool.eviction_strategy.value}
+                for pool in pools
+            },
+        }
+
+    def _line(self, record: dict[str, object]) -> None:
+        self._file.write(msgspec.json.encode(record) + b"\n")
+
+    def _write(self, op: str, fields: dict[str, object]) -> None:
+        self._line({"i": self._count, "op": op, **fields})
+        self._count += 1
+        self._tally[op] += 1
+
+    def _number(self, value: V) -> int:
+        """The number of a stored object; new for one not met while it was stored."""
+        known = self._numbers.get(id(value))
+        if known is None or known[1] is not value:
+            known = (self._next_number, value)
+            self._next_number += 1
+            self._numbers[id(value)] = known
+        return known[0]
+
+    def _release(self) -> None:
+        """Forget the numbers of objects that no pool holds."""
+        stored = {id(value) for pool in self._manager.pools for value in pool._values.values()}
+        self._numbers = {key: known for key, known in self._numbers.items() if key in stored}
+
+    def _entry(self, pool: KVCachePool[V], one: Resident[V]) -> dict[str, object]:
+        fields: dict[str, object] = {
+            "p": pool.name,
+            "k": hexadecimal(one.key),
+            "slot": one.slot,
+            "fp": hexadecimal(self._fingerprint(one.value)),
+            "o": self._number(one.value),
+        }
+        return fields if one.priority is None else {**fields, "priority": str(one.priority)}
+
+    def _attach(self) -> None:
+        """Shadow the methods on these instances only; `close` uncovers them again."""
+        for pool in self._manager.pools:
+            vars(pool).update(
+                get=self._getting(pool), set=self._setting(pool), _forget=self._forgetting(pool)
+            )
+        vars(self._manager)["hierarchical_get"] = self._looking()
+
+    def _getting(self, pool: KVCachePool[V]) -> Callable[[SupportsIndex], V | None]:
+        plain = pool.get
+
+        def get(cache_key: SupportsIndex) -> V | None:
+            value, key = plain(cache_key), as_key(cache_key)
+            self._parts.append(value is not None)
+            fields: dict[str, object] = {"p": pool.name, "k": hexadecimal(key)}
+            fields["hit"] = value is not None
+            if value is not None:
+                fields["slot"] = pool._slots[key]
+                fields["fp"] = hexadecimal(self._fingerprint(value))
+                fields["o"] = self._number(value)
+            self._write("get", fields if self._env is None else {**fields, "env": self._env})
+            return value
+
+        return get
+
+    def _setting(self, pool: KVCachePool[V]) -> Callable[..., int]:
+        plain = pool.set
+
+        def set_(
+            cache_key: SupportsIndex, kv_cache: V, *, priority: SupportsFloat | None = None
+        ) -> int:
+            key, handed = as_key(cache_key), None
+            if kv_cache is not None:
+                handed = hexadecimal(self._fingerprint(kv_cache))
+            before = {one.key: one for one in pool.residents()}
+            slot = plain(cache_key, kv_cache, priority=priority)
+            stored = pool._values[key]
+            left = [
+                self._left(pool, old, Cause.UPDATED if old.key == key else Cause.EVICTED)
+                for old in before.values()
+                if old.key not in pool or (old.key == key and old.value is not stored)
+            ]
+            rank = pool._order.priority(key)
+            self._write(
+                "set",
+                {
+                    "p": pool.name,
+                    "k": hexadecimal(key),
+                    "slot": slot,
+                    "new": key not in before,
+                    "fp": handed,
+                    "o": self._number(stored),
+                    "left": left,
+                    **({} if rank is None else {"priority": str(rank)}),
+                },
+            )
+            self._release()
+            return slot
+
+        return set_
+
+    def _left(self, pool: KVCachePool[V], one: Resident[V], cause: Cause) -> dict[str, object]:
+        entry = self._entry(pool, one)
+        return {**{name: entry[name] for name in ("k", "slot", "fp", "o")}, "why": cause.value}
+
+    def _forgetting(self, pool: KVCachePool[V]) -> Callable[[], None]:
+        plain = pool._forget
+
+        def forget() -> None:
+            by_slot = sorted(pool.residents(), key=lambda one: one.slot)
+            left = [self._left(pool, one, Cause.CLEARED) for one in by_slot]
+            plain()
+            self._write("clear", {"p": pool.name, "n": len(left), "left": left})
+            self._release()
+
+        return forget
+
+    def _looking(self) -> Callable[[SupportsIndex, SupportsIndex], V | None]:
+        plain = self._manager.hierarchical_get
+
+        def hierarchical_get(env_id: SupportsIndex, cache_key: SupportsIndex) -> V | None:
+            self._env, self._parts = as_env(env_id, self._manager.env_num), []
+            env = self._env
+            try:
+                value = plain(env_id, cache_key)
+            finally:
+                self._env = None
+            parts = self._parts
+            tier = ("init", "recur")[len(parts) - 1] if parts[-1] else None
+            key = hexadecimal(as_key(cache_key))
+            self._write("hget", {"env": env, "k": key, "from": tier, "parts": len(parts)})
+            return value
+
+        return hierarchical_get
+
+    def close(self) -> None:
+        """Stop recording: write what remains and the end. Closing twice does no harm."""
+        if self._binary.closed:
+            return
+        for pool in self._manager.pools:
+            for name in ("get", "set", "_forget"):
+                del vars(pool)[name]
+            for one in pool.residents():
+                self._write("remains", self._entry(pool, one))
+        del vars(self._manager)["hierarchical_get"]
+        tally = {op: self._tally[op] for op in ("get", "set", "clear", "hget")}
+        self._write("end", {"complete": True, "tally": tally})
+        self._file.close()
+        self._binary.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,42 @@
+"""M7: how many entries each pool holds, from a world model's configuration."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from kvref.errors import KVCacheValueError, show
+from kvref.keying import as_size
+
+
+class SizingProfile(Enum):
+    """SEED: init = game_segment_length. SEARCH_SAFE: init = min(max_cache_size, max(256, 2 *
+    num_simulations)). Both: recur = num_simulations * env_num, wm = env_num."""
+
+    SEED = "seed"
+    SEARCH_SAFE = "search-safe"
+
+
+class PoolSizes(NamedTuple):
+    """Capacities in entries: of each init pool, of the recur pool, of the wm pool."""
+
+    init: int
+    recur: int
+    wm: int
+
+
+def _attribute(config: object, name: str) -> int:
+    if not hasattr(config, name):
+        raise KVCacheValueError(f"config {show(config)} has no attribute {name}")
+    return as_size(getattr(config, name), f"config.{name}")
+
+
+def pool_sizes(config: object, env_num: int, sizing: SizingProfile) -> PoolSizes:
+    """Capacities for `env_num` environments; reads only the attributes that `sizing` needs."""
+    envs = as_size(env_num, "env_num")
+    simulations = _attribute(config, "num_simulations")
+    if sizing is SizingProfile.SEED:
+        init = _attribute(config, "game_segment_length")
+    elif sizing is SizingProfile.SEARCH_SAFE:
+        init = min(_attribute(config, "max_cache_size"), max(256, 2 * simulations))
+    else:
+        raise KVCacheValueError(f"{show(sizing)} is not a member of SizingProfile")
+    return PoolSizes(init, simulations * envs, envs)

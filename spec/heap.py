@@ -1,0 +1,77 @@
+"""The client's objects, their contents, and the one private object that it may hold."""
+
+from typing import NamedTuple, assert_never
+
+from spec.ops import (
+    ClientOp,
+    Contents,
+    Done,
+    Key,
+    Read,
+    Ref,
+    Refused,
+    Reread,
+    Response,
+    Rewrite,
+    Seen,
+    Write,
+)
+
+
+class Object(NamedTuple):
+    contents: Contents
+    sealed: bool = False
+
+
+class Hand(NamedTuple):
+    """The private copy that the last hit delivered; `home` is its pool and key while resident."""
+
+    contents: Contents
+    home: tuple[str, Key] | None
+
+
+class Heap(NamedTuple):
+    objects: tuple[Object, ...]
+    hand: Hand | None = None
+
+
+def new_heap(objects: int) -> Heap:
+    """So many objects, no two with the same contents."""
+    return Heap(tuple(Object(Contents(n)) for n in range(objects)))
+
+
+def contents(heap: Heap, ref: Ref) -> Contents:
+    return heap.objects[ref].contents
+
+
+def put_object(heap: Heap, ref: Ref, value: Object) -> Heap:
+    objects = heap.objects
+    return Heap((*objects[:ref], value, *objects[ref + 1 :]), heap.hand)
+
+
+def seal(heap: Heap, ref: Ref) -> Heap:
+    return put_object(heap, ref, Object(contents(heap, ref), True))
+
+
+def orphan(heap: Heap, home: tuple[str, Key]) -> Heap:
+    """The private copy under `home` has left its pool; whoever holds it holds it unchanged."""
+    if heap.hand is None or heap.hand.home != home:
+        return heap
+    return Heap(heap.objects, Hand(heap.hand.contents, None))
+
+
+def client_step(heap: Heap, op: ClientOp) -> tuple[Heap, Response]:
+    """What the client does to objects, without the cache: a sealed object refuses writes."""
+    match op:
+        case Read(ref):
+            return heap, Seen(contents(heap, ref))
+        case Write(ref, new):
+            if heap.objects[ref].sealed:
+                return heap, Refused()
+            return put_object(heap, ref, Object(new)), Done()
+        case Reread():
+            return heap, Refused() if heap.hand is None else Seen(heap.hand.contents)
+        case Rewrite():
+            return heap, Refused()
+        case _:
+            assert_never(op)

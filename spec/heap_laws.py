@@ -1,0 +1,167 @@
+"""R1 to R5: what becomes of the objects themselves. Comparing values alone cannot see these."""
+
+from typing import Final
+
+from spec.heap import contents
+from spec.ops import (
+    Census,
+    Clear,
+    Cleared,
+    Get,
+    Hit,
+    Inspect,
+    Key,
+    Left,
+    Peek,
+    Refused,
+    Reread,
+    Rewrite,
+    Seen,
+    Set,
+    SlotId,
+    Stored,
+    Write,
+)
+from spec.pool import Entry
+from spec.profile import Ownership, Profile
+from spec.transition import EVERY_OP, POOL_OPS, Law, Transition
+
+
+def ownership(t: Transition) -> Ownership:
+    return t.after.pool.profile.ownership
+
+
+def delivered(t: Transition) -> tuple[Entry, Hit] | None:
+    """The entry that a get or peek hit, with what came back."""
+    if not (isinstance(t.op, (Get, Peek)) and isinstance(t.response, Hit)):
+        return None
+    return None if t.old is None else (t.old, t.response)
+
+
+def identity(t: Transition) -> bool:
+    """REFERENCE, SEALED: a hit returns the very object last set under that key."""
+    if ownership(t) is Ownership.COPY:
+        return True
+    if isinstance(t.op, Set) and isinstance(t.response, Stored):
+        return t.new is None or t.new.ref == t.op.ref
+    found = delivered(t)
+    return found is None or found[1].ref == found[0].ref
+
+
+def quiet(t: Transition) -> bool:
+    """Only the client writes into an object that the client made; SEALED may seal it."""
+    if isinstance(t.op, Write) or t.after.heap is t.before.heap:
+        return True
+    return [o.contents for o in t.after.heap.objects] == [o.contents for o in t.before.heap.objects]
+
+
+def held_handles(t: Transition) -> bool:
+    """What a hit delivered stays as delivered, whatever happens to its entry."""
+    before, after = t.before.heap.hand, t.after.heap.hand
+    if isinstance(t.op, Get) and isinstance(t.response, Hit):
+        fresh = None if after is None else after.contents
+        return fresh == (t.response.contents if ownership(t) is Ownership.COPY else None)
+    kept = (before and before.contents) == (after and after.contents)
+    if isinstance(t.op, Reread) and isinstance(t.response, Seen):
+        return kept and before is not None and t.response.contents == before.contents
+    return kept
+
+
+def intact(t: Transition, entry: Entry) -> bool:
+    """The client has not written into the stored object since it was set."""
+    return contents(t.before.heap, entry.ref) == entry.as_set
+
+
+def integrity(t: Transition) -> bool:
+    """A hit delivers the contents as set; REFERENCE: if the client has not written since."""
+    match t.op:
+        case Get() | Peek() if t.old is not None and isinstance(t.response, Hit):
+            mutable = ownership(t) is Ownership.REFERENCE and not intact(t, t.old)
+            return mutable or t.response.contents == t.old.as_set
+        case Write(ref) if t.before.heap.objects[ref].sealed:
+            return isinstance(t.response, Refused)
+        case Rewrite():
+            return isinstance(t.response, Refused)
+        case _:
+            return True
+
+
+def sealed_when_set(t: Transition) -> bool:
+    """SEALED: what is stored is sealed. No other operation seals anything."""
+    before = [o.sealed for o in t.before.heap.objects]
+    after = [o.sealed for o in t.after.heap.objects]
+    if isinstance(t.op, Set) and isinstance(t.response, Stored) and t.op.ref is not None:
+        before[t.op.ref] = before[t.op.ref] or ownership(t) is Ownership.SEALED
+    return before == after
+
+
+def copies_intact(t: Transition) -> bool:
+    """COPY: what is stored keeps its contents, whatever happens to the original."""
+    if ownership(t) is not Ownership.COPY or isinstance(t.op, Set):
+        return True
+    stored = {entry.key: entry.as_set for entry in t.before.pool.entries}
+    return all(entry.as_set == stored.get(entry.key) for entry in t.after.pool.entries)
+
+
+def unchanged(t: Transition) -> bool:
+    """Neither objects nor entries were touched."""
+    same_entries = t.after.pool.entries is t.before.pool.entries
+    return same_entries and t.after.heap.objects is t.before.heap.objects
+
+
+def whole(t: Transition) -> bool:
+    return integrity(t) and (unchanged(t) or (sealed_when_set(t) and copies_intact(t)))
+
+
+def release(t: Transition) -> bool:
+    """The pool refers to its residents' objects and to no other; what left is reported."""
+    if isinstance(t.response, Census):
+        entries = t.after.pool.entries
+        private = ownership(t) is Ownership.COPY
+        kept = frozenset(() if private else (entry.ref for entry in entries))
+        return (t.response.kept, t.response.copies) == (kept, len(entries) if private else 0)
+    if isinstance(t.response, (Stored, Cleared)):
+        return {(left.key, left.slot) for left in t.response.left} == departures(t)
+    return True
+
+
+def departures(t: Transition) -> set[tuple[Key, SlotId]]:
+    """Key and slot of each object that left: of the entries gone, and of one overwritten."""
+    out = {(entry.key, entry.slot) for entry in t.gone}
+    if not isinstance(t.op, Set) or t.old is None or t.new is None:
+        return out
+    replaced = ownership(t) is Ownership.COPY or t.old.ref != t.new.ref
+    return out | {(t.old.key, t.old.slot)} if replaced else out
+
+
+def leaves(t: Transition) -> tuple[Left, ...]:
+    return t.response.left if isinstance(t.response, (Stored, Cleared)) else ()
+
+
+def held_while_leaving(t: Transition) -> bool:
+    """An object leaves the pool while the client holds it (its own, or the one in hand)."""
+    if ownership(t) is not Ownership.COPY:
+        return bool(leaves(t))
+    hand, after = t.before.heap.hand, t.after.heap.hand
+    return hand is not None and hand.home is not None and after is not None and after.home is None
+
+
+def at_stake(t: Transition) -> bool:
+    """A hit, after the client wrote (REFERENCE, COPY) or tried to (SEALED)."""
+    if ownership(t) is Ownership.SEALED:
+        return isinstance(t.op, Write) and isinstance(t.response, Refused)
+    found = delivered(t)
+    return found is not None and not intact(t, found[0])
+
+
+def by_identity(profile: Profile) -> bool:
+    return profile.ownership is not Ownership.COPY
+
+
+HEAP: Final[tuple[Law[Transition], ...]] = (
+    Law("R1", "identity", (Set, Get, Peek), identity, lambda t: bool(delivered(t)), by_identity),
+    Law("R2", "quiet", POOL_OPS, quiet, lambda t: isinstance(t.response, Stored)),
+    Law("R3", "held handles", EVERY_OP, held_handles, held_while_leaving),
+    Law("R4", "integrity", EVERY_OP, whole, at_stake),
+    Law("R5", "release", (Inspect, Set, Clear), release, lambda t: bool(leaves(t))),
+)

@@ -1,0 +1,168 @@
+"""M1, M3, M4, M6, M7 on one transition of a manager. M2 and M5 speak of two runs: history.py."""
+
+from typing import Final, NamedTuple
+
+from spec.manager import Lookups, ManagerState, pool_index, tier_of
+from spec.ops import (
+    ClearAll,
+    ClearTier,
+    EnvId,
+    Hit,
+    Lookup,
+    ManagerOp,
+    On,
+    Op,
+    Read,
+    Refused,
+    Reread,
+    ResetAllStats,
+    Response,
+    Rewrite,
+    Tier,
+    Write,
+)
+from spec.pool import Pool, PoolState, find
+from spec.sizing import capacities
+from spec.transition import CLIENT_OPS, Law, Transition, observed
+
+
+class ManagerTransition(NamedTuple):
+    before: ManagerState
+    op: ManagerOp
+    response: Response
+    after: ManagerState
+
+
+def project(t: ManagerTransition) -> Transition | None:
+    """The transition of the pool that the operation names, or of the client alone."""
+    op: Op
+    match t.op:
+        case On(tier, env, op):
+            index = pool_index(t.before, tier, env)
+        case Read() | Write() | Reread() | Rewrite() as op:
+            index = 0
+        case _:
+            index = None
+    if index is None:
+        return None
+    before = PoolState(t.before.pools[index], t.before.heap)
+    after = PoolState(t.after.pools[index], t.after.heap)
+    return observed(before, op, t.response, after)
+
+
+def addressed(t: ManagerTransition) -> set[int]:
+    """The pools that the operation may touch at all."""
+    every = range(len(t.before.pools))
+    match t.op:
+        case On(tier, env):
+            named = {pool_index(t.before, tier, env)}
+        case Lookup(env):
+            named = {pool_index(t.before, Tier.INIT, env), pool_index(t.before, Tier.RECUR, env)}
+        case ClearTier(tier):
+            named = {index for index in every if tier_of(t.before, index) is tier}
+        case ClearAll() | ResetAllStats():
+            named = set(every)
+        case _:
+            named = set()
+    return {index for index in named if index is not None}
+
+
+def untouched(t: ManagerTransition, but: set[int]) -> bool:
+    pairs = zip(t.before.pools, t.after.pools, strict=True)
+    return all(index in but or before == after for index, (before, after) in enumerate(pairs))
+
+
+def frame(t: ManagerTransition) -> bool:
+    """An operation on one pool leaves every other pool as it was."""
+    return not isinstance(t.op, On) or untouched(t, addressed(t))
+
+
+def asked(t: ManagerTransition, tier: Tier, env: EnvId | None) -> Pool:
+    """The pool of that tier which serves `env`, before the operation."""
+    index = pool_index(t.before, tier, env)
+    assert index is not None, "only of a lookup that was not refused"
+    return t.before.pools[index]
+
+
+def lookup_order(t: ManagerTransition) -> bool:
+    """Init, then recur: a hit in init leaves recur untouched, counters included."""
+    if not isinstance(t.op, Lookup) or isinstance(t.response, Refused):
+        return True
+    in_init = find(asked(t, Tier.INIT, t.op.env), t.op.key) is not None
+    in_recur = find(asked(t, Tier.RECUR, t.op.env), t.op.key) is not None
+    may = addressed(t)
+    if in_init:
+        may -= {pool_index(t.before, Tier.RECUR, t.op.env) or 0}
+    return isinstance(t.response, Hit) == (in_init or in_recur) and untouched(t, may)
+
+
+def tiers(t: ManagerTransition) -> bool:
+    """Clearing one tier empties it and leaves the others."""
+    if not isinstance(t.op, (ClearTier, ClearAll)):
+        return True
+    cleared = addressed(t)
+    return untouched(t, cleared) and not any(t.after.pools[index].entries for index in cleared)
+
+
+def logical_lookups(t: ManagerTransition) -> bool:
+    """A lookup counts once: init hit, recur hit or miss. Nothing else counts as a lookup."""
+    if isinstance(t.op, ResetAllStats) or not t.after.profile.counting:
+        return t.after.lookups == Lookups()
+    before, after = t.before.lookups, t.after.lookups
+    if not isinstance(t.op, Lookup) or isinstance(t.response, Refused):
+        return after == before
+    if not isinstance(t.response, Hit):
+        return after == before._replace(misses=before.misses + 1)
+    if find(asked(t, Tier.INIT, t.op.env), t.op.key) is not None:
+        return after == before._replace(init_hits=before.init_hits + 1)
+    return after == before._replace(recur_hits=before.recur_hits + 1)
+
+
+def sized(t: ManagerTransition) -> bool:
+    """Capacities follow the configuration, in every state."""
+    state = t.after
+    sizes = capacities(state.profile.sizing, state.config, state.envs)
+    if sizes is None:
+        return False
+    recurs = len(state.pools) - state.envs - 1
+    want = [sizes.init] * state.envs + [sizes.recur] * recurs + [sizes.wm]
+    return [pool.capacity for pool in state.pools] == want
+
+
+def init_operation(t: ManagerTransition) -> bool:
+    """With something in another pool that could be disturbed."""
+    others = (pool for i, pool in enumerate(t.before.pools) if i not in addressed(t))
+    on_init = isinstance(t.op, On) and t.op.tier is Tier.INIT
+    return on_init and t.after != t.before and any(pool.entries for pool in others)
+
+
+def hit_in_both(t: ManagerTransition) -> bool:
+    if not isinstance(t.op, Lookup) or isinstance(t.response, Refused):
+        return False
+    env, key = t.op.env, t.op.key
+    return all(find(asked(t, tier, env), key) is not None for tier in (Tier.INIT, Tier.RECUR))
+
+
+def clears_one_of_two(t: ManagerTransition) -> bool:
+    before = t.before.pools
+    full_tiers = {tier_of(t.before, i) for i, pool in enumerate(before) if pool.entries}
+    return isinstance(t.op, ClearTier) and t.op.tier in full_tiers and len(full_tiers) > 1
+
+
+def found_in_recur(t: ManagerTransition) -> bool:
+    return isinstance(t.op, Lookup) and isinstance(t.response, Hit) and not hit_in_both(t)
+
+
+def any_full(t: ManagerTransition) -> bool:
+    return any(len(pool.entries) == pool.capacity for pool in t.after.pools)
+
+
+EVERY: Final = (On, Lookup, ClearTier, ClearAll, ResetAllStats, *CLIENT_OPS)
+
+MANAGER: Final[tuple[Law[ManagerTransition], ...]] = (
+    Law("M1", "frame", (On,), frame, init_operation),
+    Law("M3", "lookup order", (Lookup,), lookup_order, hit_in_both),
+    Law("M4", "tiers", (ClearTier, ClearAll), tiers, clears_one_of_two),
+    Law("M6", "logical lookups", EVERY, logical_lookups, found_in_recur),
+    Law("M7", "sizing", EVERY, sized, any_full),
+)

@@ -1,0 +1,205 @@
+"""P1 to P10, each a predicate on one transition of one pool, with the situation it speaks of."""
+
+from operator import sub
+from typing import Final
+
+from spec.ops import (
+    Census,
+    Clear,
+    Cleared,
+    Counters,
+    Get,
+    Hit,
+    Inspect,
+    Key,
+    Miss,
+    Peek,
+    Refused,
+    ResetStats,
+    Set,
+    Stored,
+)
+from spec.pool import Entry, Pool
+from spec.profile import FifoUpdate, Policy
+from spec.transition import EVERY_OP, Law, Transition, proper
+
+
+def order(pool: Pool) -> tuple[Key, ...]:
+    return tuple([entry.key for entry in pool.entries])
+
+
+def full(pool: Pool) -> bool:
+    return len(pool.entries) == pool.capacity
+
+
+def goes_first(pool: Pool, entry: Entry) -> bool:
+    """First in the sequence; PRIORITY: lower than those before it, not above those behind it."""
+    rank = pool.entries.index(entry)
+    if pool.profile.policy is not Policy.PRIORITY:
+        return rank == 0
+    lower = all(entry.priority < other.priority for other in pool.entries[:rank])
+    return lower and all(entry.priority <= other.priority for other in pool.entries[rank:])
+
+
+def within_capacity(t: Transition) -> bool:
+    return 0 <= len(t.after.pool.entries) <= t.after.pool.capacity
+
+
+def bijection(t: Transition) -> bool:
+    entries, capacity = t.after.pool.entries, t.after.pool.capacity
+    slots = {entry.slot for entry in entries}
+    keys = {entry.key for entry in entries}
+    return len(entries) == len(slots) == len(keys) and slots.issubset(range(capacity))
+
+
+def victim_leaves(t: Transition) -> bool:
+    """Who leaves by a set goes first and hands over its slot; a full pool loses exactly one."""
+    if not isinstance(t.op, Set):
+        return True
+    if t.inserts and full(t.before.pool) and len(t.gone) != 1:
+        return False
+    return all(entry.slot == t.slot and goes_first(t.before.pool, entry) for entry in t.gone)
+
+
+def recency_kept(t: Transition) -> bool:
+    """The newcomer goes last; LRU: so does a key that was hit or set."""
+    lru = t.after.pool.profile.policy is Policy.LRU
+    if t.new is None or not (lru or t.inserts) or isinstance(t.response, Refused):
+        return True
+    key, after = t.new.key, order(t.after.pool)
+    return after == (*(k for k in order(t.before.pool) if k != key and k in after), key)
+
+
+def victim(t: Transition) -> bool:
+    return victim_leaves(t) and recency_kept(t)
+
+
+def slot(t: Transition) -> bool:
+    """An insert takes the lowest free slot, else the victim's."""
+    if not t.inserts:
+        return True
+    taken = {entry.slot for entry in t.before.pool.entries}
+    free = [n for n in range(t.before.pool.capacity) if n not in taken]
+    right = free[0] if free else next((entry.slot for entry in t.gone), None)
+    return t.new is not None and t.slot == t.new.slot == right
+
+
+def update_keeps_place(t: Transition) -> bool:
+    """FIFO and PRIORITY: an update does not change the order (unless FIFO renews)."""
+    profile = t.after.pool.profile
+    renews = profile.policy is Policy.FIFO and profile.fifo_update is FifoUpdate.RENEWS_AGE
+    if profile.policy is Policy.LRU or renews:
+        return True
+    return order(t.after.pool) == order(t.before.pool)
+
+
+def update(t: Transition) -> bool:
+    """An update keeps its slot and evicts nobody; PRIORITY takes the new priority."""
+    if not (t.updates and isinstance(t.op, Set) and t.old is not None):
+        return True
+    if t.new is None or not t.old.slot == t.new.slot == t.slot:
+        return False
+    ranked = t.after.pool.profile.policy is Policy.PRIORITY
+    return not t.gone and update_keeps_place(t) and (not ranked or t.new.priority == t.op.priority)
+
+
+def get(t: Transition) -> bool:
+    """A get hits if and only if the key is resident, and changes neither residency nor contents."""
+    if not (isinstance(t.op, Get) and proper(t.op)):
+        return True
+    right = Miss if t.old is None else Hit
+    same = set(t.after.pool.entries) == set(t.before.pool.entries)
+    quiet = t.after.heap.objects == t.before.heap.objects
+    return isinstance(t.response, right) and same and quiet
+
+
+def clear(t: Transition) -> bool:
+    """A clear leaves what a new pool is, but for the counters; the next insert takes slot 0."""
+    before, after = t.before.pool, t.after.pool
+    if isinstance(t.op, Clear):
+        counted = before.counters._replace(cleared=after.counters.cleared)
+        return after == Pool(before.profile, before.capacity, before.name, (), counted)
+    return bool(before.entries) or not t.inserts or t.slot in (0, None)
+
+
+def atomicity(t: Transition) -> bool:
+    """What must be refused is, and what is refused changes nothing."""
+    if isinstance(t.response, Refused):
+        return t.after == t.before
+    return proper(t.op)
+
+
+def counted(t: Transition) -> Counters:
+    """What this transition must add to the counters."""
+    match t.response:
+        case Hit() if isinstance(t.op, Get):
+            return Counters(hits=1)
+        case Miss() if isinstance(t.op, Get):
+            return Counters(misses=1)
+        case Stored() if t.inserts:
+            return Counters(insertions=1, evictions=len(t.gone))
+        case Stored():
+            return Counters(updates=1)
+        case Cleared():
+            return Counters(cleared=len(t.gone))
+        case _:
+            return Counters()
+
+
+def conservation(t: Transition) -> bool:
+    """Each query is a hit or a miss; insertions (and carried) = residents, evicted, cleared."""
+    pool, before = t.after.pool, t.before.pool.counters
+    if not pool.profile.counting:
+        return pool.counters == Counters()
+    c = pool.counters
+    if isinstance(t.op, ResetStats):
+        return c == Counters(carried=len(pool.entries))
+    balance = c.insertions + c.carried == len(pool.entries) + c.evictions + c.cleared
+    return balance and tuple(map(sub, c, before)) == counted(t)
+
+
+def inspection(t: Transition) -> bool:
+    """Looking changes nothing, and tells the truth."""
+    match t.op:
+        case Peek(key) if key is not None:
+            right = Miss if t.old is None else Hit
+            return isinstance(t.response, right) and t.after == t.before
+        case Inspect():
+            told = isinstance(t.response, Census) and t.response.keys == set(order(t.before.pool))
+            return told and t.after == t.before
+        case _:
+            return True
+
+
+def evicts(t: Transition) -> bool:
+    return t.inserts and full(t.before.pool)
+
+
+def clears(t: Transition) -> bool:
+    return isinstance(t.op, Clear) and bool(t.before.pool.entries)
+
+
+def refused(t: Transition) -> bool:
+    return isinstance(t.response, Refused) and isinstance(t.op, Set) and full(t.before.pool)
+
+
+def hit(t: Transition) -> bool:
+    return isinstance(t.op, Get) and isinstance(t.response, Hit)
+
+
+def peeked(t: Transition) -> bool:
+    return isinstance(t.op, Peek) and isinstance(t.response, Hit)
+
+
+POOL: Final[tuple[Law[Transition], ...]] = (
+    Law("P1", "capacity", EVERY_OP, within_capacity, lambda t: full(t.after.pool)),
+    Law("P2", "bijection", EVERY_OP, bijection, lambda t: bool(t.after.pool.entries)),
+    Law("P3", "victim", (Set, Get), victim, evicts),
+    Law("P4", "slot", (Set,), slot, lambda t: t.inserts),
+    Law("P5", "update", (Set,), update, lambda t: t.updates),
+    Law("P6", "get", (Get,), get, hit),
+    Law("P7", "clear", (Clear, Set), clear, clears),
+    Law("P8", "atomicity", EVERY_OP, atomicity, refused),
+    Law("P9", "conservation", EVERY_OP, conservation, evicts),
+    Law("P10", "inspection", (Peek, Inspect), inspection, peeked),
+)

@@ -1,0 +1,94 @@
+"""What a law speaks of: one observed transition of one pool."""
+
+from collections.abc import Callable
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from spec.ops import (
+    Clear,
+    Get,
+    Inspect,
+    Op,
+    Peek,
+    Read,
+    Reread,
+    ResetStats,
+    Response,
+    Rewrite,
+    Set,
+    SlotId,
+    Stored,
+    Write,
+)
+from spec.pool import Entry, PoolState, find
+from spec.profile import Profile
+
+POOL_OPS: Final = (Get, Set, Clear, Peek, Inspect, ResetStats)
+CLIENT_OPS: Final = (Read, Write, Reread, Rewrite)
+EVERY_OP: Final = POOL_OPS + CLIENT_OPS
+
+
+class Transition(NamedTuple):
+    """What was observed: a state, an operation, its answer, the state after it.
+
+    Of the operation's key, `old` is the entry before and `new` the one after; `gone` are the
+    entries that left. `stores`: the operation is a set that must succeed.
+    """
+
+    before: PoolState
+    op: Op
+    response: Response
+    after: PoolState
+    old: Entry | None
+    new: Entry | None
+    gone: tuple[Entry, ...]
+    stores: bool
+
+    @property
+    def inserts(self) -> bool:
+        """A proper set of a key that is not resident."""
+        return self.stores and self.old is None
+
+    @property
+    def updates(self) -> bool:
+        """A proper set of a resident key."""
+        return self.stores and self.old is not None
+
+    @property
+    def slot(self) -> SlotId | None:
+        """The slot that a set answered."""
+        return self.response.slot if isinstance(self.response, Stored) else None
+
+
+def observed(before: PoolState, op: Op, response: Response, after: PoolState) -> Transition:
+    key = op.key if isinstance(op, (Set, Get, Peek)) else None
+    entries = after.pool.entries
+    gone: tuple[Entry, ...] = ()
+    if entries is not before.pool.entries:
+        kept = {entry.key for entry in entries}
+        gone = tuple([entry for entry in before.pool.entries if entry.key not in kept])
+    old, new = find(before.pool, key), find(after.pool, key)
+    return Transition(before, op, response, after, old, new, gone, type(op) is Set and proper(op))
+
+
+def proper(op: Op) -> bool:
+    """No operand stands for input that must be refused."""
+    if isinstance(op, Set):
+        return op.key is not None and op.ref is not None and op.priority is not None
+    return not isinstance(op, (Get, Peek)) or op.key is not None
+
+
+T = TypeVar("T")
+
+
+class Law(NamedTuple, Generic[T]):
+    """`holds` on every transition; `occurs` on some, where the profile `applies`.
+
+    `about` are the operations it speaks of: on all others it holds trivially.
+    """
+
+    code: str
+    title: str
+    about: tuple[type, ...]
+    holds: Callable[[T], bool]
+    occurs: Callable[[T], bool]
+    applies: Callable[[Profile], bool] = lambda profile: True

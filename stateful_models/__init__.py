@@ -1,0 +1,1 @@
+"""Why we believe it: explorer, state machines, traces, subjects, the command line."""

@@ -1,0 +1,69 @@
+"""The museum: wrong caches, each an executable subject that every checker must reject.
+
+`EXHIBITS` says of each which law it breaks first, and after how many operations at the least.
+"""
+
+from typing import Final, NamedTuple
+
+from stateful_models.bugs.bounds import EvictedStillListed, HighestFreeSlot, OneTooMany
+from stateful_models.bugs.failed_set import CountsRefusals, EvictsThenFails
+from stateful_models.bugs.lru import UntouchedByHit, UntouchedBySet
+from stateful_models.bugs.managers import (
+    ClearRecurClearsWm,
+    LookupAsksBoth,
+    LookupCountsTwice,
+    NextEnvironment,
+    RecurForOneEnvironment,
+    SetReachesNeighbour,
+)
+from stateful_models.bugs.ownership import CopyIsAlias, Graveyard, NeverSealed
+from stateful_models.bugs.priority_never_filled import NeverFilled
+from stateful_models.bugs.ring import ClearKeepsCursor, UpdateMoves
+from stateful_models.bugs.shared_object import SharedObject
+from stateful_models.bugs.side_effects import (
+    ClearResetsStats,
+    GetRemoves,
+    PeekCounts,
+    SetWrites,
+    UpdateCountsAsInsertion,
+)
+from stateful_models.bugs.slot_buffer import SlotBuffer
+from stateful_models.manager_subject import ManagerSubject
+from stateful_models.subject import PoolSubject
+
+
+class Exhibit(NamedTuple):
+    subject: type[PoolSubject] | type[ManagerSubject]
+    law: str
+    operations: int
+    why: str
+
+
+EXHIBITS: Final = (
+    Exhibit(SharedObject, "R1", 1, "set: the entry is not the object set"),
+    Exhibit(UpdateMoves, "P5", 2, "set, set again: the slot has changed"),
+    Exhibit(ClearKeepsCursor, "P7", 3, "set, clear, set: slot 1, not 0"),
+    Exhibit(UntouchedByHit, "P3", 3, "set two keys, get the older: it still goes first"),
+    Exhibit(UntouchedBySet, "P3", 3, "set two keys, set the older: it still goes first"),
+    Exhibit(NeverFilled, "P3", 2, "capacity 1: the second key has nobody to replace"),
+    Exhibit(SlotBuffer, "R3", 3, "set, get, set: what was got has changed"),
+    Exhibit(EvictsThenFails, "P8", 2, "capacity 1: set, then set None under another key"),
+    Exhibit(CountsRefusals, "P8", 1, "get of no key: counted as a miss"),
+    Exhibit(OneTooMany, "P1", 2, "capacity 1: two keys fit"),
+    Exhibit(HighestFreeSlot, "P4", 1, "capacity 2: the first key takes slot 1"),
+    Exhibit(EvictedStillListed, "P2", 2, "capacity 1: both keys are listed"),
+    Exhibit(GetRemoves, "P6", 2, "set, get: gone"),
+    Exhibit(ClearResetsStats, "P7", 2, "set, clear: the insertion is forgotten"),
+    Exhibit(UpdateCountsAsInsertion, "P9", 2, "set, set again: two insertions, one resident"),
+    Exhibit(PeekCounts, "P10", 1, "peek: a miss is counted"),
+    Exhibit(SetWrites, "R2", 1, "set: the object's contents change"),
+    Exhibit(NeverSealed, "R4", 1, "set: the object is not sealed"),
+    Exhibit(CopyIsAlias, "R5", 2, "set, inspect: the client's own object is kept"),
+    Exhibit(Graveyard, "R5", 3, "set, clear, inspect: the object is still kept"),
+    Exhibit(SetReachesNeighbour, "M1", 1, "set in init:0: init:1 has it too"),
+    Exhibit(NextEnvironment, "M1", 1, "get in init:0: init:1 counts the miss"),
+    Exhibit(LookupAsksBoth, "M3", 2, "set in init, lookup: recur counts a miss"),
+    Exhibit(ClearRecurClearsWm, "M4", 2, "set in wm, clear recur: wm is empty"),
+    Exhibit(LookupCountsTwice, "M6", 1, "lookup: two misses"),
+    Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
+)

@@ -1,0 +1,107 @@
+"""The command line: `kvref check`, `kvref trace check`, `kvref trace info`.
+
+Exit status: 0 conforms, 1 a law is broken, 2 usage or input.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from spec.profile import Ownership, Policy
+from stateful_models.check import check, selected
+from stateful_models.console import output, refuse, watching, writable, write_json, write_text
+from stateful_models.presets import ScopeName
+from stateful_models.report import as_data, conclude, table
+from stateful_models.repro import repro
+from stateful_models.target import TargetError, find_target
+from stateful_models.timeline import timeline
+from stateful_models.trace_cli import traces
+
+app: Final = typer.Typer(
+    help="The formally specified reference for the KV cache of tree-searching world models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(traces, name="trace")
+
+
+@app.callback()
+def kvref() -> None:
+    """The formally specified reference for the KV cache of tree-searching world models."""
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[Executor | None]:
+    """Processes that start when first needed; none for one job."""
+    if jobs == 1:
+        yield None
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as executor:
+        yield executor
+
+
+@app.command("check")
+def check_command(
+    subject: Annotated[
+        str | None, typer.Argument(help="Your cache, as module:factory. Default: kvref itself.")
+    ] = None,
+    scope: Annotated[ScopeName, typer.Option(help="How far to look.")] = ScopeName.DEFAULT,
+    policy: Annotated[Policy | None, typer.Option(help="Only this policy.")] = None,
+    ownership: Annotated[Ownership | None, typer.Option(help="Only this ownership.")] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes. Default: one a core.")
+    ] = os.cpu_count() or 1,
+    symmetry: Annotated[
+        bool, typer.Option(help="Count states that differ by renaming as one.")
+    ] = True,
+    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    repro_file: Annotated[
+        Path | None,
+        typer.Option("--repro", help="Write the counterexample to this file, as a test."),
+    ] = None,
+) -> None:
+    """Check a cache against the specification, exhaustively within a scope."""
+    writable(json)
+    writable(repro_file)
+    try:
+        target = find_target(subject)
+    except TargetError as error:
+        refuse(str(error))
+    profiles = selected(target, policy, ownership)
+    if not profiles:
+        refuse(f"{target.name} claims no profile with that policy and ownership")
+    console = output()
+    with workers(jobs) as executor, watching() as watch:
+        rows = list(check(target, scope, profiles, symmetry, executor, jobs, watch))
+    console.print(table(rows))
+    broken = [row for row in rows if row.divergence is not None]
+    for row in broken[:1]:
+        assert row.divergence is not None, "that is what makes it broken"
+        console.print(timeline(row.scope, row.divergence))
+        if repro_file is not None:
+            write_text(repro_file, repro(target, row.scope, row.divergence))
+    conclude(console, target, rows)
+    write_json(json, as_data(target, rows))
+    if not all(row.conforms for row in rows):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """The console script: every failure to understand is one line and status 2."""
+    try:
+        status = app(standalone_mode=False)
+    except typer.TyperException as error:
+        refuse(error.format_message())
+    except (typer.Abort, KeyboardInterrupt):
+        print("kvref: interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status or 0)

@@ -1,0 +1,168 @@
+"""One transition of a subject, judged against the specification."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Generic, TypeVar, cast
+
+from spec.ops import Response
+from stateful_models.scope import Scope
+from stateful_models.subject import Aspect, Subject, Transparent, visible
+
+S = TypeVar("S")
+O = TypeVar("O")  # noqa: E741 - operations, as S is states
+
+
+S_co = TypeVar("S_co", covariant=True)
+O_co = TypeVar("O_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Divergence(Generic[S_co, O_co]):
+    """A history whose last operation the subject answers otherwise than the specification.
+
+    Without operations: the subject starts in the wrong state. `observed_state` is None where the
+    subject cannot show it. `laws` are those that what was observed breaks; none, if no single
+    transition shows which.
+    """
+
+    history: tuple[O_co, ...]
+    expected: Response | None
+    observed: Response | None
+    expected_state: S_co
+    observed_state: S_co | None
+    laws: tuple[str, ...]
+    error: str | None = None
+
+
+def behind(earlier: tuple[O, ...], divergence: Divergence[S, O]) -> Divergence[S, O]:
+    return replace(divergence, history=(*earlier, *divergence.history))
+
+
+def first_divergence(
+    scope: Scope[S, O], build: Callable[[], Subject[O]], history: tuple[O, ...]
+) -> Divergence[S, O] | None:
+    """The first operation of a history that goes wrong, if one does."""
+    judge, state = Judge(scope, build, frozenset()), scope.initial()
+    wrong, subject = judge.initial(state), build()
+    for done, op in enumerate(history):
+        if wrong is not None:
+            return wrong
+        state, found = judge.perform(subject, state, op)
+        wrong = None if found is None else behind(history[:done], found)
+    return wrong
+
+
+class Judge(Generic[S, O]):
+    """Drives new subjects to a state, performs one operation, compares, and names broken laws."""
+
+    def __init__(
+        self, scope: Scope[S, O], build: Callable[[], Subject[O]], pending: frozenset[str]
+    ) -> None:
+        self.scope = scope
+        self.build = build
+        self.pending = {c: s for c, s in scope.situations().items() if c in pending}
+        self.occurred: set[str] = set()
+        first = build()
+        self.reports = first.reports
+        self.transparent = isinstance(first, Transparent)
+        self.retains = self.transparent and Aspect.RETENTION in first.reports
+
+    def initial(self, start: S) -> Divergence[S, O] | None:
+        shown = self.shown(self.build())
+        if shown is None or shown == start:
+            return None
+        return Divergence((), None, None, start, shown, self.scope.unsound(shown))
+
+    def shown(self, subject: Subject[O]) -> S | None:
+        return cast(Transparent[S], subject).abstract() if self.transparent else None
+
+    def at(self, history: tuple[O, ...]) -> Subject[O]:
+        """A new subject that has performed this history."""
+        subject = self.build()
+        for op in history:
+            subject.perform(op)
+        return subject
+
+    def expand(
+        self, state: S, history: tuple[O, ...], ops: Iterable[O]
+    ) -> Iterator[tuple[O, S | None, Divergence[S, O] | None]]:
+        """Each operation in this state: the state it leads to, if another, and what went wrong.
+
+        A subject that shows itself unchanged, but for counters, serves for the next operation
+        too; what it did meanwhile (`since`) is part of the history if that goes wrong.
+        """
+        subject: Subject[O] | None = None
+        now, since = state, tuple[O, ...]()
+        for op in ops:
+            if subject is None:
+                subject, now, since = self.at(history), state, ()
+            after, wrong = self.perform(subject, now, op)
+            same = wrong is None and self.scope.same_but_counters(after, now)
+            if wrong is not None:
+                wrong = self.shortest(state, history, since, op) or behind(
+                    (*history, *since), wrong
+                )
+            elif since and not same:
+                after, _ = self.scope.step(state, op)  # without what has been counted meanwhile
+            yield op, None if same and self.transparent else after, wrong
+            if same and self.transparent:
+                now, since = after, (*since, op)
+            else:
+                subject = None
+
+    def shortest(
+        self, state: S, history: tuple[O, ...], since: tuple[O, ...], last: O
+    ) -> Divergence[S, O] | None:
+        """The divergence at `last`, after as few as possible of the operations `since`."""
+        for kept in (kept for n in range(min(len(since), 3)) for kept in combinations(since, n)):
+            before = state
+            for op in kept:
+                before, _ = self.scope.step(before, op)
+            _, wrong = self.perform(self.at((*history, *kept)), before, last)
+            if wrong is not None:
+                return behind((*history, *kept), wrong)
+        return None
+
+    def perform(self, subject: Subject[O], before: S, op: O) -> tuple[S, Divergence[S, O] | None]:
+        """The specification's state after `op`, and how the subject differs, if it does."""
+        after, expected = self.scope.step(before, op)
+        observed, reports = subject.perform(op), self.reports
+        shown = cast(Transparent[S], subject).abstract() if self.transparent else after
+        laws = self.scope.broken(before, op, expected, after)
+        if self.pending:
+            self.note(before, op, expected, after)
+        if observed != visible(expected, reports) or shown != after or laws:
+            return after, self.diverged(subject, before, (op,), observed)
+        look = self.scope.aftermath(expected) if self.retains else None
+        if look is None:
+            return after, None
+        _, expected = self.scope.step(after, look)
+        observed = subject.perform(look)
+        if observed == visible(expected, reports):
+            return after, None
+        return after, self.diverged(subject, after, (op, look), observed)
+
+    def note(self, before: S, op: O, response: Response, after: S) -> None:
+        for code, occurs in tuple(self.pending.items()):
+            if occurs(before, op, response, after):
+                self.occurred.add(code)
+                del self.pending[code]
+
+    def diverged(
+        self, subject: Subject[O], before: S, history: tuple[O, ...], observed: Response
+    ) -> Divergence[S, O]:
+        after, expected = self.scope.step(before, history[-1])
+        shown = self.shown(subject)
+        told = expected if observed == visible(expected, self.reports) else observed
+        laws = self.scope.broken(before, history[-1], told, after if shown is None else shown)
+        error = getattr(subject, "error", None)
+        return Divergence(
+            history,
+            expected,
+            observed,
+            after,
+            shown,
+            laws,
+            None if error is None else f"{type(error).__name__}: {error}",
+        )

@@ -1,0 +1,128 @@
+"""What a check established, as a table and as data."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from spec.laws import ALL
+from stateful_models.check import Row, Target
+from stateful_models.timeline import answer, operation
+
+TITLES: Final = {law.code: law.title for law in ALL}
+
+TRANSPARENT: Final = (
+    "Exhaustive within scope: every reachable state of the specification, every operation in each; "
+    "after each, the answer, the subject's own state and every law were checked. States that "
+    "differ only by renaming, or only in counters, count as one."
+)
+BLACK_BOX: Final = (
+    "Exhaustive within scope as to answers only: the subject does not show its state, so two "
+    "histories were taken for one if they lead to the same state of the specification and end "
+    "with the same operation. A fault that needs a longer memory than that, or that only aspects "
+    "not reported would show, can have been missed."
+)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One row of the closing table. `states` were visited, `represented` counts all renamings."""
+
+    kind: str
+    policy: str
+    ownership: str
+    scopes: list[str]
+    states: int
+    represented: int
+    transitions: int
+    depth: int
+    seconds: float
+    verdict: str
+    never_occurred: list[str]
+    laws_broken: list[str]
+    history: list[str]
+    expected: str | None
+    observed: str | None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A whole check."""
+
+    subject: str
+    conforms: bool
+    state_shown: bool
+    rows: list[Line]
+
+
+def verdict(row: Row) -> str:
+    if row.divergence is not None:
+        return "BROKEN"
+    return f"never occurred: {' '.join(sorted(row.missing))}" if row.missing else "conforms"
+
+
+def line(row: Row) -> Line:
+    wrong = row.divergence
+    return Line(
+        row.kind,
+        row.profile.policy.value,
+        row.profile.ownership.value,
+        [scope.label for scope in row.scopes],
+        sum(report.states for report in row.reports),
+        sum(report.represented for report in row.reports),
+        sum(report.transitions for report in row.reports),
+        max(report.depth for report in row.reports),
+        round(sum(report.seconds for report in row.reports), 3),
+        verdict(row),
+        sorted(row.missing) if wrong is None else [],
+        [] if wrong is None else list(wrong.laws),
+        [] if wrong is None else [operation(op) for op in wrong.history],
+        None if wrong is None else answer(wrong.expected),
+        None if wrong is None else answer(wrong.observed),
+    )
+
+
+def as_data(target: Target, rows: Sequence[Row]) -> Verdict:
+    shown = all(report.transparent for row in rows for report in row.reports)
+    return Verdict(target.name, all(row.conforms for row in rows), shown, [line(r) for r in rows])
+
+
+def table(rows: Sequence[Row]) -> RenderableType:
+    shown = Table(box=SIMPLE_HEAD)
+    shown.add_column("profile", no_wrap=True)
+    shown.add_column("capacities")
+    for column in ("states", "all renamings", "transitions", "depth", "seconds"):
+        shown.add_column(column, justify="right")
+    shown.add_column("verdict")
+    for row in rows:
+        told = line(row)
+        style = "green" if row.conforms else "bold red"
+        shown.add_row(
+            f"{row.kind} {told.policy} {told.ownership}",
+            ", ".join(scope.capacities for scope in row.scopes),
+            f"{told.states:,}",
+            f"{told.represented:,}",
+            f"{told.transitions:,}",
+            str(told.depth),
+            f"{told.seconds:.1f}",
+            f"[{style}]{told.verdict}[/]",
+        )
+    return shown
+
+
+def conclude(console: Console, target: Target, rows: Sequence[Row]) -> None:
+    """The sentence that the table ends in: what is and what is not established."""
+    data = as_data(target, rows)
+    transitions = sum(one.transitions for one in data.rows)
+    if data.conforms:
+        console.print(f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.")
+        console.print(TRANSPARENT if data.state_shown else BLACK_BOX, highlight=False)
+        return
+    for row in rows:
+        if row.divergence is not None:
+            broken = ", ".join(f"{code} {TITLES[code]}" for code in row.divergence.laws)
+            name = f"{row.kind} {row.profile.policy.value} {row.profile.ownership.value}"
+            console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
+        elif row.missing:
+            console.print(f"never occurred within scope: {' '.join(sorted(row.missing))}")

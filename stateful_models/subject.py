@@ -1,0 +1,219 @@
+"""What an implementation under test must offer, and how it answers the specification's operations.
+
+A subject is driven by `perform(op)`. `PoolSubject` does the client's side of that (its objects,
+their contents, who holds what), so that an adapter has only `start`, `get`, `set` and `clear`
+to write.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import replace
+from enum import Enum
+from math import nan
+from typing import ClassVar, Protocol, TypeVar, assert_never, runtime_checkable
+
+from spec.ops import (
+    Census,
+    Clear,
+    Cleared,
+    Counters,
+    Done,
+    Get,
+    Hit,
+    Inspect,
+    Key,
+    Left,
+    Miss,
+    Op,
+    Peek,
+    PoolOp,
+    Read,
+    Refused,
+    Reread,
+    ResetStats,
+    Response,
+    Rewrite,
+    Set,
+    SlotId,
+    Stored,
+    Write,
+)
+from spec.profile import KVREF, Ownership, Profile
+from stateful_models.client import Client
+
+O_contra = TypeVar("O_contra", contravariant=True)
+S_co = TypeVar("S_co", covariant=True)
+
+
+class Aspect(Enum):
+    """What a subject can tell beyond its answers to get, set and clear."""
+
+    SLOTS = "slots"
+    DEPARTURES = "departures"
+    INSPECTION = "inspection"
+    COUNTERS = "counters"
+    RETENTION = "retention"
+    REFUSALS = "refusals"
+
+
+EVERYTHING = frozenset(Aspect)
+
+
+@runtime_checkable
+class Subject(Protocol[O_contra]):
+    """One cache under test. `reports` names the aspects that its responses fill in."""
+
+    reports: frozenset[Aspect]
+
+    def perform(self, op: O_contra) -> Response: ...
+
+
+@runtime_checkable
+class Transparent(Protocol[S_co]):
+    """A subject that can show its state as the specification's."""
+
+    def abstract(self) -> S_co: ...
+
+
+def visible(response: Response, reports: frozenset[Aspect]) -> Response:
+    """The response with what the subject does not report blanked out."""
+    if reports is EVERYTHING:
+        return response
+    match response:
+        case Stored(slot, left):
+            shown = slot if Aspect.SLOTS in reports else SlotId(0)
+            return Stored(shown, visible_left(left, reports))
+        case Cleared(left):
+            return Cleared(visible_left(left, reports))
+        case Census(keys, kept, copies, counters):
+            retention = Aspect.RETENTION in reports
+            return Census(
+                keys if Aspect.INSPECTION in reports else frozenset(),
+                kept if retention else frozenset(),
+                copies if retention else 0,
+                counters if Aspect.COUNTERS in reports else Counters(),
+            )
+        case _:
+            return response
+
+
+def visible_left(left: tuple[Left, ...], reports: frozenset[Aspect]) -> tuple[Left, ...]:
+    if Aspect.DEPARTURES not in reports:
+        return ()
+    if Aspect.SLOTS in reports:
+        return left
+    blank = (replace(one, slot=SlotId(0)) for one in left)
+    return tuple(sorted(blank, key=lambda one: one.key))
+
+
+NO_KEY = "no key"  # what stands for a key that must be refused
+
+
+class PoolSubject(ABC):
+    """A pool under test: write `start`, `get`, `set` and `clear`; add what else it can tell.
+
+    Values are `Box` objects, which can be copied, cloned, sealed and written into. To store
+    others (tensors, say) override `make_client`.
+    """
+
+    reports: frozenset[Aspect] = frozenset({Aspect.RETENTION})
+    profiles: ClassVar[tuple[Profile, ...]] = KVREF
+    """The profiles that this cache claims to refine."""
+
+    def __init__(self, profile: Profile, capacity: int, objects: int) -> None:
+        self.profile = profile
+        self.client = self.make_client(objects)
+        self.private = profile.ownership is Ownership.COPY
+        self.departed: list[Left] = []
+        self.error: Exception | None = None
+        self.start(profile, capacity)
+
+    def make_client(self, objects: int) -> Client:
+        return Client(objects)
+
+    @abstractmethod
+    def start(self, profile: Profile, capacity: int) -> None:
+        """Make the cache, empty."""
+
+    @abstractmethod
+    def get(self, key: int) -> object | None:
+        """The stored object, or None."""
+
+    @abstractmethod
+    def set(self, key: int, value: object, rank: float) -> int | None:
+        """Store an object; the slot, if the cache has slots (Aspect.SLOTS)."""
+
+    @abstractmethod
+    def clear(self) -> None: ...
+
+    def peek(self, key: int) -> object | None:
+        raise NotImplementedError("Aspect.INSPECTION needs peek")
+
+    def keys(self) -> Iterable[int]:
+        raise NotImplementedError("Aspect.INSPECTION needs keys")
+
+    def counters(self) -> Counters:
+        raise NotImplementedError("Aspect.COUNTERS needs counters")
+
+    def reset_counters(self) -> None:
+        raise NotImplementedError("Aspect.COUNTERS needs reset_counters")
+
+    def perform(self, op: Op) -> Response:
+        """One operation; whatever the cache raises is a refusal, kept in `error`."""
+        self.departed.clear()
+        try:
+            if isinstance(op, (Read, Write, Reread, Rewrite)):
+                return self.client.perform(op)
+            return self.on_pool(op)
+        except Exception as error:
+            self.error = error.with_traceback(None)  # frames would keep objects alive
+            return Refused()
+
+    def on_pool(self, op: PoolOp) -> Response:
+        match op:
+            case Set(key, ref, priority):
+                value = None if ref is None else self.client.objects[ref]
+                slot = self.set(operand(key), value, rank(priority))
+                return Stored(SlotId(slot or 0), tuple(self.departed))
+            case Get(key):
+                return found(self.client, self.get(operand(key)), self.private, self.private)
+            case Peek(key):
+                return found(self.client, self.peek(operand(key)), self.private, hold=False)
+            case Clear():
+                self.clear()
+                return Cleared(tuple(self.departed))
+            case Inspect():
+                return self.census()
+            case ResetStats():
+                self.reset_counters()
+                return Done()
+            case _:
+                assert_never(op)
+
+    def census(self) -> Census:
+        tells = self.reports
+        everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
+        inspected = everything or Aspect.INSPECTION in tells
+        keys = frozenset(map(Key, self.keys())) if inspected else frozenset()
+        counters = self.counters() if everything or Aspect.COUNTERS in tells else Counters()
+        if not everything and Aspect.RETENTION not in tells:
+            return Census(keys, frozenset(), 0, counters)
+        return Census(keys, self.client.kept(), self.client.live_copies(), counters)
+
+
+def operand(key: Key | None) -> int:
+    return NO_KEY if key is None else key  # type: ignore[return-value]  # bad input on purpose
+
+
+def rank(priority: int | None) -> float:
+    """A priority for the cache; NaN stands for one that must be refused."""
+    return nan if priority is None else priority
+
+
+def found(client: Client, value: object | None, private: bool, hold: bool) -> Response:
+    """What a get answers; under COPY (`private`) the client may hold on to what it got."""
+    if value is None:
+        return Miss()
+    if hold:
+        client.hand = value
+    return Hit(None if private else client.ref_of(value), client.read(value))

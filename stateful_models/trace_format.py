@@ -1,0 +1,203 @@
+"""The recorded formats, field by field. Fields that are not listed here are refused.
+
+`unizero-kv-trace` is what was recorded from UniZero; `kvref-trace` is what `kvref.Recorder` writes.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31)]
+Size: TypeAlias = Annotated[int, Meta(ge=1, le=2**24)]
+Envs: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
+Number: TypeAlias = Annotated[str, Meta(max_length=400)]
+
+LONGEST_LINE: Final = 1 << 20
+
+
+class TraceError(Exception):
+    """A trace that cannot be read; the message names file and line."""
+
+    def __init__(self, path: Path, line: int, why: str) -> None:
+        super().__init__(f"{path}:{line}: {why}")
+
+
+class PoolShape(Struct, forbid_unknown_fields=True, frozen=True):
+    size: Size
+    strategy: Literal["fifo", "lru", "priority", "ring"]
+
+
+class UpstreamHeader(
+    Struct, tag_field="format", tag="unizero-kv-trace", forbid_unknown_fields=True, frozen=True
+):
+    version: Literal[1]
+    trace: str
+    upstream: str
+    commit: str
+    path: Literal["manager", "legacy"]
+    env_num: Envs
+    pools: dict[str, PoolShape]
+    context_length: Count
+    kv: dict[str, int | str]
+    embed_dim: Count
+    rotary_emb: bool
+    task: str
+    driver: str
+    sims_per_search: Count
+    wm_num_simulations: Count
+    game_segment_length: Count
+    seed: int
+    shims: list[str]
+    config_keys_added: dict[str, object]
+    heads_rerandomised: list[str]
+    forced_strategy: str | None
+    mcts_deterministic_ties: bool
+    torch: str
+    note: str
+
+
+class OwnHeader(
+    Struct, tag_field="format", tag="kvref-trace", forbid_unknown_fields=True, frozen=True
+):
+    version: Literal[1]
+    env_num: Envs
+    ownership: Literal["reference", "sealed", "copy"]
+    pools: dict[str, PoolShape]
+
+
+Header: TypeAlias = UpstreamHeader | OwnHeader
+
+
+class Record(Struct, tag_field="op", forbid_unknown_fields=True, frozen=True):
+    i: Count
+
+
+class Left(Struct, forbid_unknown_fields=True, frozen=True):
+    k: Hex
+    slot: Count
+    fp: Hex
+    o: Count
+    why: Literal["evicted", "updated", "cleared"]
+
+
+class Get(Record, tag="get", frozen=True, kw_only=True):
+    p: str
+    k: Hex
+    hit: bool
+    slot: Count | UnsetType = UNSET
+    sz: Count | UnsetType = UNSET
+    fp: Hex | UnsetType = UNSET
+    o: Count | UnsetType = UNSET
+    env: Count | UnsetType = UNSET
+    want: Hex | UnsetType = UNSET
+    want_sz: Count | UnsetType = UNSET
+    from_env: Count | UnsetType = UNSET
+    back: Hex | UnsetType | None = UNSET
+    via: str = ""
+
+
+class Set(Record, tag="set", frozen=True, kw_only=True):
+    p: str
+    k: Hex
+    slot: Count
+    new: bool
+    fp: Hex
+    sz: Count | UnsetType = UNSET
+    o: Count | UnsetType = UNSET
+    env: Count | UnsetType = UNSET
+    ev: Hex | UnsetType = UNSET
+    left: list[Left] | UnsetType = UNSET
+    priority: Number | UnsetType = UNSET
+    stored_fp: Hex | UnsetType = UNSET
+    prev_slot: Count | UnsetType = UNSET
+    self_ev: bool = False
+    stale_ev_slot: Count | UnsetType = UNSET
+    via: str = ""
+
+
+class Clear(Record, tag="clear", frozen=True, kw_only=True):
+    p: str
+    n: Count
+    left: list[Left] | UnsetType = UNSET
+    map_left: Count | UnsetType = UNSET
+    cursor: Count | UnsetType = UNSET
+    via: str = ""
+
+
+class Lookup(Record, tag="hget", frozen=True, kw_only=True):
+    env: Count
+    k: Hex
+    source: Literal["init", "recur"] | None = msgspec.field(name="from")
+    parts: Literal[1, 2]
+    via: str = ""
+
+
+class ClearRecur(Record, tag="clear_recur_cache", frozen=True, kw_only=True):
+    parts: Count
+    via: str = ""
+
+
+class ClearAll(Record, tag="clear_all", frozen=True, kw_only=True):
+    parts: Count
+    via: str = ""
+
+
+class WmCopy(Record, tag="wm_copy", frozen=True, kw_only=True):
+    p: str
+    slot: Count
+    sz: Count
+    fp: Hex
+    via: str = ""
+
+
+class Mark(Record, tag="mark", frozen=True, kw_only=True):
+    what: str
+    n: Count | UnsetType = UNSET
+    envs: list[int] | UnsetType | None = UNSET
+    act: list[object] | UnsetType = UNSET
+    t: list[int] | UnsetType = UNSET
+    sim: Count | UnsetType = UNSET
+    steps: int | UnsetType | None = UNSET
+    via: str = ""
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    p: str
+    k: Hex
+    slot: Count
+    fp: Hex
+    o: Count
+    priority: Number | UnsetType = UNSET
+
+
+class Load(Entry, tag="load", frozen=True, kw_only=True):
+    """An entry that was there when the recording began."""
+
+
+class Remains(Entry, tag="remains", frozen=True, kw_only=True):
+    """An entry that was there when it ended."""
+
+
+class Tally(Struct, forbid_unknown_fields=True, frozen=True):
+    """How many records of each kind the recorder wrote."""
+
+    get: Count
+    set: Count
+    clear: Count
+    hget: Count
+
+
+class End(Record, tag="end", frozen=True, kw_only=True):
+    complete: Literal[True]
+    tally: Tally | UnsetType = UNSET
+
+
+AnyRecord: TypeAlias = (
+    Get | Set | Clear | Lookup | ClearRecur | ClearAll | WmCopy | Mark | Load | Remains | End
+)
+
+HEADER: Final = msgspec.json.Decoder(Header)
+RECORD: Final = msgspec.json.Decoder(AnyRecord)

@@ -1,0 +1,243 @@
+"""One pool of a trace: the specification followed along, and what it says of each record.
+
+The specification is followed under COPY, where a hit must deliver what was set: that is R4 with
+no excuse. After a broken law the track adopts what was observed and goes on.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+
+from spec.heap import Heap, Object
+from spec.laws import broken
+from spec.ops import Cause, Contents, Hit, Key, Left, Miss, Op, Ref, Response, SlotId, Stored
+from spec.ops import Get as GetOp
+from spec.ops import Set as SetOp
+from spec.pool import Entry, Pool, PoolState, find, renews_age, step
+from spec.profile import Ownership, Policy, Profile
+from spec.transition import observed
+from stateful_models.trace_format import Clear, Get, Load, PoolShape, Remains, Set
+
+JUDGED: Final = {"P1", "P2", "P3", "P4", "P5", "P6", "P7", "R4"}
+HERE: Final = Ref(0)  # in each step, the object at hand is the only one
+POLICY: Final = {
+    "fifo": Policy.FIFO,
+    "ring": Policy.FIFO,
+    "lru": Policy.LRU,
+    "priority": Policy.PRIORITY,
+}
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One record breaks one law."""
+
+    law: str
+    expected: str
+    came: str
+
+
+def key_of(k: str) -> Key:
+    return Key(int(k, 16))
+
+
+def name(key: int) -> str:
+    return f"{key:016x}"
+
+
+def contents_of(fp: str | UnsetType, sz: int | UnsetType) -> Contents:
+    """Fingerprint and size together."""
+    size = 0 if isinstance(sz, UnsetType) else sz
+    return Contents(size << 64 | (0 if isinstance(fp, UnsetType) else int(fp, 16)))
+
+
+def shown(contents: int) -> str:
+    size = f", size {contents >> 64}" if contents >> 64 else ""
+    return f"contents {contents % 2**64:016x}{size}"
+
+
+def rank_of(priority: str | UnsetType) -> int:
+    """An integer in the same order as the priority, for every int and float."""
+    if isinstance(priority, UnsetType):
+        return 0
+    if priority in ("inf", "-inf"):
+        return (1 if priority == "inf" else -1) << 4096
+    return int(Fraction(priority) * 2**1074)
+
+
+@dataclass
+class PoolTrack:
+    pool: Pool
+    objects: dict[Key, int] = field(default_factory=dict)
+    lost: dict[Key, int] = field(default_factory=dict)
+    expected_remains: list[Entry] | None = None
+
+    @classmethod
+    def of(cls, pool: str, shape: PoolShape) -> "PoolTrack":
+        profile = Profile(POLICY[shape.strategy], Ownership.COPY, counting=False)
+        return cls(Pool(profile, shape.size, pool))
+
+    def entry(self, key: Key) -> Entry | None:
+        return find(self.pool, key)
+
+    def adopt(self, op: Op, response: Response, entries: tuple[Entry, ...], heap: Heap) -> set[str]:
+        """Take over what was observed; the laws that it breaks."""
+        before = PoolState(self.pool, heap)
+        self.pool = self.pool._replace(entries=entries)
+        return set(broken(observed(before, op, response, PoolState(self.pool, heap)))) & JUDGED
+
+    def on_get(self, r: Get) -> list[Charge]:
+        key, old = key_of(r.k), find(self.pool, key_of(r.k))
+        came: Response = Hit(None, contents_of(r.fp, r.sz)) if r.hit else Miss()
+        nothing = Heap(())
+        (after, _), expected = step(PoolState(self.pool, nothing), GetOp(key))
+        slot = SlotId(0) if isinstance(r.slot, UnsetType) else r.slot
+        moved = old is not None and r.hit and old.slot != slot
+        if came == expected and not moved:
+            self.pool = after
+            return self.identity(r, key)
+        rest = tuple(entry for entry in after.entries if entry.key != key)
+        entries = after.entries
+        if old is None or moved or not r.hit:
+            as_set = contents_of(r.fp, r.sz) if old is None else old.as_set
+            new = Entry(key, SlotId(slot), HERE, as_set, 0 if old is None else old.priority)
+            entries = (*rest, new) if r.hit else rest
+        laws = self.adopt(GetOp(key), came, entries, nothing)
+        wanted = "a miss" if old is None else f"a hit in slot {old.slot}, {shown(old.as_set)}"
+        told = f"a hit in slot {slot}, {shown(contents_of(r.fp, r.sz))}" if r.hit else "a miss"
+        return [Charge(law, wanted, told) for law in sorted(laws)] + self.identity(r, key)
+
+    def identity(self, r: Get, key: Key) -> list[Charge]:
+        """R1: the object that was set, as far as the trace numbers objects."""
+        known = self.objects.get(key)
+        if known is None or isinstance(r.o, UnsetType) or r.o == known:
+            return []
+        return [Charge("R1", f"object {known}", f"object {r.o}")]
+
+    def on_set(self, r: Set) -> list[Charge]:
+        key, contents = key_of(r.k), contents_of(r.fp, r.sz)
+        op, heap = SetOp(key, HERE, rank_of(r.priority)), Heap((Object(contents),))
+        charges = self.residency(r, key)
+        old = find(self.pool, key)
+        (after, _), expected = step(PoolState(self.pool, heap), op)
+        assert isinstance(expected, Stored), "every operand of a recorded set is proper"
+        out = self.evicted(r)
+        due = {left.key for left in expected.left if left.key != key}
+        charges += self.departures(r, expected.left)
+        if isinstance(r.o, int):
+            self.objects[key] = r.o
+        self.lost.pop(key, None)
+        if r.slot == expected.slot and out == due:
+            self.pool = after
+            return charges
+        laws = self.adopt(op, Stored(SlotId(r.slot)), self.with_set(r, op, old, out), heap)
+        if "P3" in laws:
+            self.lost.update(dict.fromkeys(out - due, r.i))
+        wanted = f"slot {expected.slot}, {keys_leave(due)}"
+        return charges + [
+            Charge(law, wanted, f"slot {r.slot}, {keys_leave(out)}") for law in sorted(laws)
+        ]
+
+    def with_set(self, r: Set, op: SetOp, old: Entry | None, out: set[Key]) -> tuple[Entry, ...]:
+        """The entries as the record has them: who moves to another slot is the newest."""
+        entries = tuple(entry for entry in self.pool.entries if entry.key not in out)
+        rank = op.priority if op.priority is not None else 0
+        new = Entry(key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, r.sz), rank)
+        if old is None or old.slot != r.slot or renews_age(self.pool.profile):
+            return (*(entry for entry in entries if entry.key != new.key), new)
+        return tuple(new if entry.key == new.key else entry for entry in entries)
+
+    def residency(self, r: Set, key: Key) -> list[Charge]:
+        """Whether the key was live: an entry that came or went unseen is adopted as it is."""
+        old = find(self.pool, key)
+        if r.new == (old is None):
+            return []
+        if old is not None:
+            entries = tuple(entry for entry in self.pool.entries if entry.key != key)
+        else:
+            entries = (*self.pool.entries, Entry(key, SlotId(r.slot), HERE, Contents(0)))
+        self.pool = self.pool._replace(entries=entries)
+        told = "not live", "live"
+        return [Charge("P3", f"key {r.k} {told[r.new]}", f"key {r.k} {told[not r.new]}")]
+
+    def evicted(self, r: Set) -> set[Key]:
+        if not isinstance(r.left, UnsetType):
+            return {key_of(left.k) for left in r.left if left.why == "evicted"}
+        return set() if isinstance(r.ev, UnsetType) else {key_of(r.ev)}
+
+    def departures(self, r: Set | Clear, expected: tuple[Left, ...]) -> list[Charge]:
+        """R5 and R4 for what left, where the trace tells."""
+        if isinstance(r.left, UnsetType):
+            return []
+        charges = []
+        due = [(name(left.key), left.slot, left.cause.value) for left in expected]
+        told = [(left.k, left.slot, left.why) for left in r.left]
+        if due != told:
+            charges.append(Charge("R5", f"leaves: {due}", f"leaves: {told}"))
+        for left in r.left:
+            entry = find(self.pool, key_of(left.k))
+            if entry is not None and entry.as_set != contents_of(left.fp, UNSET):
+                charges.append(Charge("R4", shown(entry.as_set), f"leaves with {left.fp}"))
+            if self.objects.get(key_of(left.k), left.o) != left.o:
+                charges.append(Charge("R1", "the object set", f"object {left.o} leaves"))
+        return charges
+
+    def on_clear(self, r: Clear) -> list[Charge]:
+        size = len(self.pool.entries)
+        by_slot = sorted(self.pool.entries, key=lambda entry: entry.slot)
+        charges = self.departures(r, tuple(cleared(entry) for entry in by_slot))
+        if r.n != size:
+            charges.append(Charge("P7", f"{size} entries cleared", f"{r.n} entries cleared"))
+        self.pool = self.pool._replace(entries=())
+        self.objects.clear()
+        self.lost.clear()
+        return charges
+
+    def on_load(self, r: Load) -> list[Charge]:
+        new = Entry(
+            key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, UNSET), rank_of(r.priority)
+        )
+        self.objects[new.key] = r.o
+        laws = self.adopt(SetOp(new.key, HERE), Miss(), (*self.pool.entries, new), Heap(()))
+        told = [law for law in sorted(laws) if law in ("P1", "P2")]
+        return [Charge(law, "a pool that keeps the law", f"key {r.k} loaded too") for law in told]
+
+    def on_remains(self, r: Remains) -> list[Charge]:
+        """Against what is left in eviction order, one by one."""
+        if self.expected_remains is None:
+            self.expected_remains = list(self.eviction_order())
+        if not self.expected_remains:
+            return [Charge("P3", "nothing more", f"key {r.k} remains")]
+        due = self.expected_remains.pop(0)
+        if due.key != key_of(r.k):
+            return [Charge("P3", f"key {name(due.key)} goes next", f"key {r.k} goes next")]
+        found = []
+        if due.slot != r.slot:
+            found.append(Charge("P2", f"slot {due.slot}", f"slot {r.slot}"))
+        if due.as_set != contents_of(r.fp, UNSET):
+            found.append(Charge("R4", shown(due.as_set), f"contents {r.fp}"))
+        if due.priority != rank_of(r.priority):
+            found.append(Charge("P5", "the priority set", f"priority {r.priority}"))
+        if self.objects.get(due.key, r.o) != r.o:
+            found.append(Charge("R1", f"object {self.objects[due.key]}", f"object {r.o}"))
+        return found
+
+    def eviction_order(self) -> tuple[Entry, ...]:
+        ranked = self.pool.profile.policy is Policy.PRIORITY
+        entries = self.pool.entries
+        return tuple(sorted(entries, key=lambda e: e.priority)) if ranked else entries
+
+    def unaccounted(self) -> list[Charge]:
+        """At the end: who should have remained and was not listed."""
+        due = self.eviction_order() if self.expected_remains is None else self.expected_remains
+        return [Charge("P3", f"key {name(entry.key)} remains", "it is not there") for entry in due]
+
+
+def cleared(entry: Entry) -> Left:
+    return Left(entry.key, entry.slot, None, Cause.CLEARED)
+
+
+def keys_leave(keys: set[Key]) -> str:
+    return f"{', '.join(name(key) for key in sorted(keys))} leaves" if keys else "nobody leaves"
