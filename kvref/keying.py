@@ -1,8 +1,9 @@
 """Keys: what identifies a latent state, and what may be used as a key or an environment id."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from operator import index
-from typing import Protocol
+from typing import Protocol, cast
 
 import xxhash
 
@@ -10,12 +11,19 @@ from kvref.errors import KVCacheIndexError, KVCacheTypeError, KVCacheValueError,
 
 
 class SupportsBuffer(Protocol):
-    """Anything whose bytes can be viewed: numpy arrays, bytes, array.array, memoryview."""
+    """Anything whose bytes can be viewed: bytes, array.array, memoryview, arrays."""
 
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 
-def hash_state(state: SupportsBuffer) -> int:
+class SupportsArray(Protocol):
+    """numpy arrays, whose types do not tell of the buffer protocol before Python 3.12."""
+
+    @property
+    def __array_interface__(self) -> Mapping[str, object]: ...
+
+
+def hash_state(state: SupportsBuffer | SupportsArray) -> int:
     """K1, K2: the xxh64 (seed 0) of the state's bytes in C order.
 
     The same in every process and for every memory layout, so a view, its copy and its Fortran
@@ -24,7 +32,7 @@ def hash_state(state: SupportsBuffer) -> int:
     Returns: 0 <= key < 2**64. Raises `KVCacheTypeError` for what has no plain bytes.
     """
     try:
-        view = memoryview(state)
+        view = memoryview(cast(SupportsBuffer, state))
     except (TypeError, ValueError, BufferError) as error:
         raise KVCacheTypeError(f"cannot hash {show(state)}: it offers no bytes") from error
     if "O" in view.format:

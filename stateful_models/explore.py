@@ -3,8 +3,8 @@
 After each transition the subject's answer, its state (if it can show it) and every law are
 checked, so the first thing found wrong is a shortest counterexample. A subject that cannot show
 its state is explored further than that: two histories count as one only if they lead to the same
-state of the specification *and* end with the same operation, so that every two operations in a
-row are tried in every state.
+state of the specification *and* end with the same operation, and after each transition it must
+answer every operation that tells states apart as the specification does.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Set

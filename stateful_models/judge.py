@@ -66,6 +66,7 @@ class Judge(Generic[S, O]):
         first = build()
         self.reports = first.reports
         self.transparent = isinstance(first, Transparent)
+        self.probes = scope.probes(first.reports)
         self.retains = self.transparent and Aspect.RETENTION in first.reports
 
     def initial(self, start: S) -> Divergence[S, O] | None:
@@ -100,11 +101,12 @@ class Judge(Generic[S, O]):
             after, wrong = self.perform(subject, now, op)
             same = wrong is None and self.scope.same_but_counters(after, now)
             if wrong is not None:
-                wrong = self.shortest(state, history, since, op) or behind(
-                    (*history, *since), wrong
-                )
+                alone = self.shortest(state, history, since, op)
+                wrong = alone or behind((*history, *since), wrong)
             elif since and not same:
                 after, _ = self.scope.step(state, op)  # without what has been counted meanwhile
+            elif not self.transparent:
+                wrong = self.probe(subject, after, (*history, op))
             yield op, None if same and self.transparent else after, wrong
             if same and self.transparent:
                 now, since = after, (*since, op)
@@ -122,6 +124,20 @@ class Judge(Generic[S, O]):
             _, wrong = self.perform(self.at((*history, *kept)), before, last)
             if wrong is not None:
                 return behind((*history, *kept), wrong)
+        return None
+
+    def probe(
+        self, subject: Subject[O], state: S, history: tuple[O, ...]
+    ) -> Divergence[S, O] | None:
+        """Every telling operation in a row; if one does not answer rightly, the first alone."""
+        now, done = state, history
+        for op in self.probes:
+            now, wrong = self.perform(subject, now, op)
+            if wrong is not None:
+                alone = (self.perform(self.at(history), state, one)[1] for one in self.probes)
+                first = next((one for one in alone if one is not None), None)
+                return behind(done, wrong) if first is None else behind(history, first)
+            done = (*done, op)
         return None
 
     def perform(self, subject: Subject[O], before: S, op: O) -> tuple[S, Divergence[S, O] | None]:

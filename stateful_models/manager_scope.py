@@ -99,6 +99,11 @@ class ManagerScope:
     def aftermath(self, response: Response) -> ManagerOp | None:
         return None
 
+    def probes(self, reports: Reports) -> tuple[ManagerOp, ...]:
+        keys = [Key(key) for key in range(self.keys)]
+        gets: list[ManagerOp] = [On(*place, Get(key)) for place in self.places() for key in keys]
+        return (*gets, *(Lookup(EnvId(env), key) for env in range(self.envs) for key in keys))
+
     def trail(self, op: ManagerOp, after: ManagerState) -> Hashable:
         if not isinstance(op, (On, Lookup)):
             return repr(op)

@@ -99,6 +99,11 @@ class PoolScope:
         left = isinstance(response, (Stored, Cleared)) and response.left
         return Inspect() if left else None
 
+    def probes(self, reports: Reports) -> tuple[Op, ...]:
+        telling = (Reread, Read, Inspect, Peek, Get)
+        ops = [op for op in self.alphabet(reports) if isinstance(op, telling)]
+        return tuple(sorted(ops, key=lambda op: telling.index(type(op))))
+
     def trail(self, op: Op, after: PoolState) -> Hashable:
         key = op.key if isinstance(op, (Get, Set, Peek)) else None
         return type(op).__name__, position(after.pool, key)

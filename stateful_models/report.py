@@ -20,10 +20,11 @@ TRANSPARENT: Final = (
     "differ only by renaming, or only in counters, count as one."
 )
 BLACK_BOX: Final = (
-    "Exhaustive within scope as to answers only: the subject does not show its state, so two "
+    "Exhaustive within scope as to answers only. The subject does not show its state: two "
     "histories were taken for one if they lead to the same state of the specification and end "
-    "with the same operation. A fault that needs a longer memory than that, or that only aspects "
-    "not reported would show, can have been missed."
+    "with the same operation, and after each transition every operation that tells states apart "
+    "was tried. A fault that takes a longer memory than that to show, or shows only in aspects "
+    "that the subject does not report, can have been missed."
 )
 
 

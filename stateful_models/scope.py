@@ -35,6 +35,9 @@ class Scope(Protocol[S, O]):
     def aftermath(self, response: Response) -> O | None:
         """How to look for what a state does not show: objects kept alive after they left."""
 
+    def probes(self, reports: Reports) -> tuple[O, ...]:
+        """The operations whose answers tell states apart."""
+
     def trail(self, op: O, after: S) -> Hashable:
         """What the operation was, up to renaming."""
 

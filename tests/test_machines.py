@@ -1,0 +1,36 @@
+"""Long random histories against the manager, and proof that the machine would notice."""
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from stateful_models.bugs.managers import LookupCountsTwice, NextEnvironment, SetReachesNeighbour
+from stateful_models.machines.manager import ManagerMachine
+from stateful_models.machines.profiles import CI, NIGHTLY, chosen
+from stateful_models.manager_refinement import KvrefManager
+
+
+def test_kvref_manager_refines_the_specification() -> None:
+    run_state_machine_as_test(ManagerMachine, settings=chosen())
+
+
+@pytest.mark.parametrize("exhibit", [NextEnvironment, LookupCountsTwice, SetReachesNeighbour])
+def test_machine_rejects_wrong_managers(exhibit: type[KvrefManager]) -> None:
+    class Wrong(ManagerMachine):
+        factory = exhibit
+        profiles = exhibit.profiles
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Wrong, settings=settings(CI, report_multiple_bugs=False))
+
+
+def test_nightly_explores_anew_each_time() -> None:
+    assert not NIGHTLY.derandomize
+    assert NIGHTLY.stateful_step_count >= 50
+    assert CI.stateful_step_count >= 50
+
+
+def test_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KVREF_PROFILE", "weekly")
+    with pytest.raises(ValueError, match="weekly"):
+        chosen()

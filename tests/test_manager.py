@@ -1,0 +1,215 @@
+"""kvref's manager as its users meet it."""
+
+import math
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from kvref import (
+    Departure,
+    KVCacheError,
+    KVCacheIndexError,
+    KVCacheManager,
+    KVCacheTypeError,
+    KVCacheValueError,
+    SizingProfile,
+    pool_sizes,
+)
+from spec.profile import Sizing
+from spec.sizing import Config, capacities
+
+
+def config(**changes: object) -> SimpleNamespace:
+    given = {"game_segment_length": 2, "num_simulations": 2, "max_cache_size": 300}
+    return SimpleNamespace(**{**given, **changes})
+
+
+def manager(**changes: object) -> KVCacheManager[str]:
+    return KVCacheManager(config(**changes), 3)
+
+
+def everything(m: KVCacheManager[str]) -> object:
+    seen = m.lookup_stats
+    return (
+        [(p.residents(), p.stats and p.stats.as_dict()) for p in m.pools],
+        seen and seen.as_dict(),
+        list(m.keys_values_wm_list),
+        list(m.keys_values_wm_size_list),
+    )
+
+
+def full_manager() -> KVCacheManager[str]:
+    m = manager()
+    for env in range(3):
+        m.set_init_cache(env, env, f"init {env}")
+    m.set_recur_cache(7, "recur")
+    m.set_wm_cache(8, "wm")
+    m.keys_values_wm_list.append("kv")
+    m.keys_values_wm_size_list.append(3)
+    return m
+
+
+def test_lookup_asks_init_then_recur() -> None:
+    m = manager()
+    m.set_recur_cache(1, "shared")
+    assert m.hierarchical_get(0, 1) == "shared"
+    m.set_init_cache(0, 1, "own")
+    assert m.hierarchical_get(0, 1) == "own"
+    assert m.hierarchical_get(1, 1) == "shared"
+    assert m.hierarchical_get(1, 99) is None
+    assert m.lookup_stats is not None
+    assert m.lookup_stats.as_dict() == {"init_hits": 1, "recur_hits": 2, "misses": 1}
+    assert m.lookup_stats.total == 4
+
+
+def test_environments_are_cleared_singly() -> None:
+    m = full_manager()
+    m.clear_init_caches(1)
+    assert [len(pool) for pool in m.pools] == [1, 0, 1, 1, 1]
+    m.clear_init_caches()
+    assert [len(pool) for pool in m.pools] == [0, 0, 0, 1, 1]
+
+
+def test_clearing_wm_empties_the_working_lists_in_place() -> None:
+    m = full_manager()
+    lists = m.keys_values_wm_list, m.keys_values_wm_size_list
+    m.clear_recur_cache()
+    assert lists == (["kv"], [3])
+    m.clear_wm_cache()
+    assert lists == ([], []) == (m.keys_values_wm_list, m.keys_values_wm_size_list)
+    assert len(m.wm_pool) == 0
+    m = full_manager()
+    m.clear_all()
+    assert [len(pool) for pool in m.pools] == [0] * 5
+    assert m.keys_values_wm_list == []
+
+
+def test_clear_all_is_all_or_nothing() -> None:
+    m = full_manager()
+
+    def veto(departure: Departure[str]) -> None:
+        if departure.pool == "recur":
+            raise RuntimeError("not this one")
+
+    for pool in m.pools:
+        pool.on_evict = veto
+    before = everything(m)
+    with pytest.raises(RuntimeError, match="not this one"):
+        m.clear_all()
+    assert everything(m) == before
+
+
+def test_summary_has_the_documented_shape() -> None:
+    m = full_manager()
+    m.hierarchical_get(0, 0)
+    summary = m.get_stats_summary()
+    assert list(summary) == ["stats_enabled", "init_pools", "recur_pool", "wm_pool"]
+    assert summary["stats_enabled"] is True
+    assert list(summary["init_pools"]) == ["env_0", "env_1", "env_2"]
+    assert "hits=1" in summary["init_pools"]["env_0"]
+    assert "hits=0" in summary["recur_pool"]
+
+
+def test_summary_without_statistics() -> None:
+    m: KVCacheManager[str] = KVCacheManager(config(), 1, enable_stats=False)
+    m.set_init_cache(0, 1, "v")
+    m.hierarchical_get(0, 1)
+    m.reset_stats()
+    assert m.lookup_stats is None
+    assert m.get_stats_summary() == {
+        "stats_enabled": False,
+        "init_pools": {"env_0": "statistics are off"},
+        "recur_pool": "statistics are off",
+        "wm_pool": "statistics are off",
+    }
+
+
+def test_reset_stats_keeps_entries() -> None:
+    m = full_manager()
+    m.hierarchical_get(0, 0)
+    m.reset_stats()
+    assert [len(pool) for pool in m.pools] == [1] * 5
+    assert all(pool.stats is not None and pool.stats.total_queries == 0 for pool in m.pools)
+    assert m.lookup_stats is not None
+    assert m.lookup_stats.total == 0
+
+
+@pytest.mark.parametrize("sizing", list(SizingProfile))
+def test_sizes_agree_with_the_specification(sizing: SizingProfile) -> None:
+    """M7 over a grid that crosses every boundary: 256, 2 * simulations, max_cache_size."""
+    grid = (1, 2, 20, 127, 128, 129, 255, 256, 257, 600)
+    for length in grid:
+        for simulations in grid:
+            for limit in grid:
+                given = Config(length, simulations, limit)
+                for envs in (1, 3, 8):
+                    ours = pool_sizes(given, envs, sizing)
+                    assert ours == capacities(Sizing[sizing.name], given, envs)
+
+
+def test_sizing_reads_only_what_it_needs() -> None:
+    seed = SimpleNamespace(game_segment_length=20, num_simulations=50)
+    assert pool_sizes(seed, 8, SizingProfile.SEED) == (20, 400, 8)
+    safe = SimpleNamespace(num_simulations=200, max_cache_size=1000)
+    assert pool_sizes(safe, 8, SizingProfile.SEARCH_SAFE) == (400, 1600, 8)
+    with pytest.raises(KVCacheValueError, match="max_cache_size"):
+        pool_sizes(seed, 8, SizingProfile.SEARCH_SAFE)
+    assert capacities(Sizing.SEARCH_SAFE, Config(20, 50), 8) is None
+
+
+BAD_ENVS = [-1, 3, 10**9, True, 0.0, "0", None, math.nan]
+
+
+@pytest.mark.parametrize("bad", BAD_ENVS, ids=repr)
+def test_a_bad_environment_is_refused_everywhere(bad: object) -> None:
+    m = full_manager()
+    before, env = everything(m), cast(int, bad)
+    operations: list[Callable[[], object]] = [
+        lambda: m.get_init_cache(env, 0),
+        lambda: m.set_init_cache(env, 0, "v"),
+        lambda: m.hierarchical_get(env, 0),
+    ]
+    if bad is not None:  # clear_init_caches(None) clears every environment
+        operations.append(lambda: m.clear_init_caches(env))
+    for operation in operations:
+        with pytest.raises(KVCacheError, match="env_id") as caught:
+            operation()
+        assert str(bad) in str(caught.value)
+        kind = KVCacheIndexError if type(bad) is int else KVCacheTypeError
+        assert isinstance(caught.value, kind)
+        assert isinstance(caught.value, IndexError if type(bad) is int else TypeError)
+    assert everything(m) == before
+
+
+def test_a_bad_key_counts_no_lookup() -> None:
+    m = full_manager()
+    before = everything(m)
+    with pytest.raises(KVCacheTypeError):
+        m.hierarchical_get(0, cast(int, "key"))
+    assert everything(m) == before
+
+
+@pytest.mark.parametrize("envs", [0, -2, True, 1.5, "2", None])
+def test_bad_env_num(envs: object) -> None:
+    with pytest.raises(KVCacheError, match="env_num") as caught:
+        KVCacheManager(config(), cast(int, envs))
+    assert str(envs) in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, -5, 2.0, "many", None, True])
+def test_bad_configuration_is_named(value: object) -> None:
+    with pytest.raises(KVCacheError, match=r"config\.num_simulations") as caught:
+        manager(num_simulations=value)
+    assert str(value) in str(caught.value)
+
+
+def test_missing_configuration_is_named() -> None:
+    with pytest.raises(KVCacheValueError, match="game_segment_length"):
+        KVCacheManager(SimpleNamespace(num_simulations=2), 1)
+
+
+def test_unknown_sizing() -> None:
+    with pytest.raises(KVCacheValueError, match="'generous'"):
+        KVCacheManager(config(), 1, sizing=cast(SizingProfile, "generous"))

@@ -1,0 +1,44 @@
+"""Every exhibit is rejected, for the law it breaks, with a counterexample of the length derived."""
+
+import pytest
+
+from spec.laws import ALL
+from spec.sizing import Config
+from stateful_models.bugs import EXHIBITS, Exhibit
+from stateful_models.judge import Divergence
+from stateful_models.manager_scope import ManagerScope
+from stateful_models.manager_subject import ManagerSubject
+from stateful_models.pool_scope import PoolScope
+from tests.exploring import explore_manager, explore_pool
+
+
+def shortest(exhibit: Exhibit) -> Divergence[object, object]:
+    """Over capacities 1 and 2 and every profile that the exhibit claims."""
+    found: list[Divergence[object, object] | None] = []
+    subject = exhibit.subject
+    for profile in subject.profiles:
+        for capacity in (1, 2):
+            if issubclass(subject, ManagerSubject):
+                managed = ManagerScope(profile, Config(capacity, 1), envs=2, keys=2)
+                found.append(explore_manager(managed, subject).divergence)
+            else:
+                scope = PoolScope(profile, capacity, keys=3, objects=2)
+                found.append(explore_pool(scope, subject).divergence)
+    return min((one for one in found if one is not None), key=lambda one: len(one.history))
+
+
+@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda e: e.subject.__name__)
+def test_exhibit_is_rejected_with_the_shortest_history(exhibit: Exhibit) -> None:
+    found = shortest(exhibit)
+    assert len(found.history) == exhibit.operations, exhibit.why
+    assert exhibit.law in found.laws
+
+
+def test_every_law_has_an_exhibit() -> None:
+    assert {law.code for law in ALL} == {exhibit.law for exhibit in EXHIBITS}
+
+
+def test_every_law_is_stated() -> None:
+    """P1-P10, R1-R5, and M1, M3, M4, M6, M7; M2 and M5 speak of two runs (spec.history)."""
+    codes = [f"P{n}" for n in range(1, 11)] + [f"R{n}" for n in range(1, 6)]
+    assert [law.code for law in ALL] == [*codes, "M1", "M3", "M4", "M6", "M7"]
