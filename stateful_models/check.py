@@ -50,6 +50,11 @@ class Row:
         return frozenset.intersection(*(report.missing for report in self.reports))
 
     @property
+    def unjudged(self) -> frozenset[str]:
+        """Laws of which the subject shows too little."""
+        return frozenset[str]().union(*(report.unjudged for report in self.reports))
+
+    @property
     def divergence(self) -> Divergence[object, AnyOp] | None:
         found = [report.divergence for report in self.reports if report.divergence is not None]
         return min(found, key=lambda one: len(one.history), default=None)

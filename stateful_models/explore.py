@@ -53,7 +53,8 @@ class Report(Generic[S_co, O_co]):
     """What was exhausted, or the shortest history that goes wrong.
 
     `states` were visited, each for all that differ from it by renaming: `represented` in all.
-    `missing` are laws whose situation never occurred.
+    `missing` are laws whose situation never occurred, `unjudged` those of which the subject shows
+    too little.
     """
 
     label: str
@@ -63,6 +64,7 @@ class Report(Generic[S_co, O_co]):
     depth: int
     seconds: float
     missing: frozenset[str]
+    unjudged: frozenset[str]
     transparent: bool
     divergence: Divergence[S_co, O_co] | None
 
@@ -128,12 +130,12 @@ class Explorer(Generic[S, O]):
 
     def run(self) -> Report[S, O]:
         began, scope = perf_counter(), self.scope
-        self.pending = frozenset(scope.situations())
         start = scope.initial()
         key, orbit = scope.canonical(start, self.symmetric)
         self.visited, self.represented, self.transitions = {key}, orbit, 0
         level, depth = [Node[S, O](start, (), key, orbit)], 0
-        judge = Judge(scope, self.build, self.pending)
+        judge = Judge(scope, self.build, frozenset(scope.situations()))
+        self.pending = frozenset(judge.pending)
         divergence = judge.initial(start)
         states, represented = 1, orbit
         while level and divergence is None:
@@ -148,6 +150,7 @@ class Explorer(Generic[S, O]):
             depth,
             perf_counter() - began,
             self.pending,
+            judge.unjudged,
             judge.transparent,
             divergence,
         )

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar, cast
 
 from spec.ops import Response
 from stateful_models.scope import Scope
-from stateful_models.subject import Aspect, Subject, Transparent, visible
+from stateful_models.subject import Aspect, Subject, Transparent, unjudged, visible
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
@@ -61,11 +61,15 @@ class Judge(Generic[S, O]):
     ) -> None:
         self.scope = scope
         self.build = build
-        self.pending = {c: s for c, s in scope.situations().items() if c in pending}
         self.occurred: set[str] = set()
         first = build()
         self.reports = first.reports
         self.transparent = isinstance(first, Transparent)
+        situations = scope.situations()
+        hidden = unjudged(first.reports, self.transparent)
+        self.unjudged = hidden.intersection(situations)
+        judged = pending - self.unjudged
+        self.pending = {code: s for code, s in situations.items() if code in judged}
         self.probes = scope.probes(first.reports)
         self.retains = self.transparent and Aspect.RETENTION in first.reports
 

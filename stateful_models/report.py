@@ -42,6 +42,7 @@ class Line(msgspec.Struct, frozen=True):
     seconds: float
     verdict: str
     never_occurred: list[str]
+    not_judged: list[str]
     laws_broken: list[str]
     history: list[str]
     expected: str | None
@@ -77,6 +78,7 @@ def line(row: Row) -> Line:
         round(sum(report.seconds for report in row.reports), 3),
         verdict(row),
         sorted(row.missing) if wrong is None else [],
+        sorted(row.unjudged),
         [] if wrong is None else list(wrong.laws),
         [] if wrong is None else [operation(op) for op in wrong.history],
         None if wrong is None else answer(wrong.expected),
@@ -119,6 +121,10 @@ def conclude(console: Console, target: Target, rows: Sequence[Row]) -> None:
     if data.conforms:
         console.print(f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.")
         console.print(TRANSPARENT if data.state_shown else BLACK_BOX, highlight=False)
+        hidden = sorted({code for row in rows for code in row.unjudged})
+        if hidden:
+            names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
+            console.print(f"Not judged, since the subject reports too little: {names}.")
         return
     for row in rows:
         if row.divergence is not None:

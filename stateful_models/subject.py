@@ -59,6 +59,18 @@ class Aspect(Enum):
 EVERYTHING = frozenset(Aspect)
 
 
+ALWAYS_NEEDED = {"P8": Aspect.REFUSALS, "P10": Aspect.INSPECTION, "R5": Aspect.RETENTION}
+NEEDED_WITHOUT_STATE = {"P4": Aspect.SLOTS, "P9": Aspect.COUNTERS}
+NEEDS_STATE = frozenset({"M6"})
+
+
+def unjudged(reports: frozenset[Aspect], transparent: bool) -> frozenset[str]:
+    """The laws of which a subject shows too little."""
+    needs = ALWAYS_NEEDED if transparent else ALWAYS_NEEDED | NEEDED_WITHOUT_STATE
+    hidden = {code for code, aspect in needs.items() if aspect not in reports}
+    return frozenset(hidden if transparent else hidden | NEEDS_STATE)
+
+
 @runtime_checkable
 class Subject(Protocol[O_contra]):
     """One cache under test. `reports` names the aspects that its responses fill in."""

@@ -22,8 +22,10 @@ def test_published_values() -> None:
 
 def test_anything_with_bytes_gives_the_same_key() -> None:
     data = bytes(range(97, 100))
-    same = [bytearray(data), memoryview(data), array.array("B", data), np.frombuffer(data, "u1")]
-    assert {hash_state(one) for one in same} == {ABC}
+    assert hash_state(bytearray(data)) == ABC
+    assert hash_state(memoryview(data)) == ABC
+    assert hash_state(array.array("B", data)) == ABC
+    assert hash_state(np.frombuffer(data, "u1")) == ABC
 
 
 def test_memory_layout_does_not_matter() -> None:

@@ -1,0 +1,3 @@
+"""An adapter that fails while it is imported."""
+
+raise RuntimeError("half-finished\nadapter")

@@ -1,0 +1,205 @@
+"""The command line: verdicts, exit statuses, one clear line for every mistake."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TRACES = Path(__file__).parent / "traces"
+
+
+def kvref(*arguments: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "stateful_models", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def refused(run: "subprocess.CompletedProcess[str]", *words: str) -> None:
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert run.stderr.startswith("kvref: ")
+    assert run.stderr.count("\n") == 1, run.stderr
+    assert run.stdout == ""
+    for word in words:
+        assert word in run.stderr, run.stderr
+
+
+def test_kvref_conforms_at_small_scope(tmp_path: Path) -> None:
+    run = kvref("check", "--scope", "small", "--json", tmp_path / "out.json")
+    assert run.returncode == 0, run.stderr
+    assert "kvref conforms" in run.stdout
+    assert "Exhaustive within scope" in run.stdout
+    data = json.loads((tmp_path / "out.json").read_text())
+    assert data["conforms"] is True
+    assert data["state_shown"] is True
+    profiles = {(row["kind"], row["policy"], row["ownership"]) for row in data["rows"]}
+    assert len({one for one in profiles if one[0] == "pool"}) == 9
+    assert ("manager", "fifo", "reference") in profiles
+    assert all(row["transitions"] > 0 for row in data["rows"])
+
+
+def test_selection_by_policy_and_ownership(tmp_path: Path) -> None:
+    run = kvref(
+        "check", "--scope=small", "--policy=lru", "--ownership=sealed", "--no-symmetry",
+        "--jobs=1", "--json", tmp_path / "out.json",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert {(row["policy"], row["ownership"]) for row in rows} == {("lru", "sealed")}
+    assert all(row["states"] == row["represented"] for row in rows)
+
+
+@pytest.mark.parametrize("name", ["CachetoolsLru", "CachetoolsFifo"])
+def test_a_peer_from_the_registry_conforms(name: str) -> None:
+    run = kvref("check", f"tests.adapters:{name}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "as to answers only" in run.stdout, "what a black box does not establish is said"
+    assert "Not judged" in run.stdout
+    assert "P4 slot" in run.stdout
+
+
+def test_a_semantic_choice_makes_the_difference() -> None:
+    """cachetools' FIFO renews on update: right under the profile that says so, wrong otherwise."""
+    run = kvref("check", "tests.adapters:CachetoolsFifoAsIfKeepingAge")
+    assert run.returncode == 1
+    assert "set k0" in run.stdout
+
+
+def test_a_broken_cache_is_shown_and_reproduced(tmp_path: Path) -> None:
+    repro = tmp_path / "test_repro.py"
+    run = kvref("check", "tests.adapters:Broken", "--scope=small", "--repro", repro)
+    assert run.returncode == 1
+    assert "breaks" in run.stdout
+    for piece in ("set k0 = o0", "set k1 = o0", "get k0", "expected:", "observed:", "[k0=o0 | -]"):
+        assert piece in run.stdout, run.stdout
+    again = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(repro)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "1 failed" in again.stdout
+    assert "AssertionError" in again.stdout
+    mended = "tests.adapters import CachetoolsLru as Broken"
+    repro.write_text(repro.read_text().replace("tests.adapters import Broken", mended))
+    fixed = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(repro)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert fixed.returncode == 0, fixed.stdout
+
+
+def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
+    repro = tmp_path / "test_repro.py"
+    subject = "stateful_models.bugs.managers:LookupAsksBoth"
+    run = kvref("check", subject, "--scope=small", "--repro", repro)
+    assert run.returncode == 1
+    assert "M3 lookup order" in run.stdout
+    assert "Lookup(env=0, key=0)" in repro.read_text()
+    again = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(repro)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 failed" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("nowhere:Cache", ("nowhere:Cache", "no module named nowhere")),
+        ("tests.adapters:Missing", ("Missing",)),
+        ("tests.adapters", ("module:factory",)),
+        ("tests.adapters:", ("module:factory",)),
+        ("tests.adapters:NOT_CALLABLE", ("3",)),
+        ("tests.adapters:NoSubject", ("no Subject", "perform")),
+        ("tests.adapters:Unbuildable", ("OSError", "no such device")),
+        ("tests.adapters:NoProfiles", ("profiles",)),
+        ("tests.raises_on_import:Cache", ("RuntimeError", "half-finished adapter")),
+    ],
+)
+def test_an_unusable_subject_is_one_clear_line(subject: str, words: tuple[str, ...]) -> None:
+    refused(kvref("check", subject), *words)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "--scope", "huge"),
+        ("check", "--policy", "mru"),
+        ("check", "--ownership", "borrowed"),
+        ("check", "--jobs", "0"),
+        ("check", "--jobs", "many"),
+        ("check", "--nonsense"),
+        ("check", "a:b", "c:d"),
+        ("chekc",),
+        ("trace", "check"),
+        ("trace", "info"),
+    ],
+)
+def test_usage_errors_are_one_clear_line(arguments: tuple[str, ...]) -> None:
+    refused(kvref(*arguments))
+
+
+def test_a_profile_that_the_subject_does_not_claim() -> None:
+    refused(kvref("check", "tests.adapters:CachetoolsLru", "--policy=fifo"), "CachetoolsLru")
+
+
+def test_unwritable_results_are_refused_before_the_run(tmp_path: Path) -> None:
+    refused(kvref("check", "--json", tmp_path / "no" / "out.json"), "no such folder")
+    refused(kvref("check", "--repro", tmp_path), "a folder")
+
+
+def test_trace_check_accepts_and_rejects(tmp_path: Path) -> None:
+    accepted, wrong = next(TRACES.glob("e1_*")), next(TRACES.glob("e4_*"))
+    assert kvref("trace", "check", accepted).returncode == 0
+    run = kvref("trace", "check", accepted, wrong, "--json", tmp_path / "out.json")
+    assert run.returncode == 1
+    for piece in ("accepted", "P3 victim", "111", "record 156", "record 165"):
+        assert piece in run.stdout, run.stdout
+    first, second = json.loads((tmp_path / "out.json").read_text())
+    assert first["accepted"]
+    assert not first["breaches"]
+    assert {one["law"]: one["count"] for one in second["breaches"]}["P3"] == 111
+
+
+def test_trace_info_summarises() -> None:
+    run = kvref("trace", "info", next(TRACES.glob("g1_*")))
+    assert run.returncode == 0
+    for piece in ("opendilab/LightZero", "manager path", "fifo reference", "recur 400", "3,150"):
+        assert piece in run.stdout, run.stdout
+
+
+def test_a_bad_trace_is_one_clear_line(tmp_path: Path) -> None:
+    refused(kvref("trace", "check", tmp_path / "missing.jsonl"), "missing.jsonl")
+    whole = gzip.decompress(next(TRACES.glob("g1_*")).read_bytes())
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(whole[:100_000])
+    refused(kvref("trace", "check", cut), "cut.jsonl:", "cut off")
+    refused(kvref("trace", "info", cut), "cut off")
+
+
+def test_help_is_for_newcomers() -> None:
+    run = kvref("--help")
+    assert run.returncode == 0
+    assert "check" in run.stdout
+    assert "trace" in run.stdout

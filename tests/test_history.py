@@ -1,0 +1,178 @@
+"""The specification against definitions by history: who was inserted, hit, set, and when.
+
+Here nothing is kept but the history itself; eviction order is derived from it anew each time.
+"""
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spec.history import first_disallowed, init_operation, replay, unaffected
+from spec.manager import ManagerState, new_manager
+from spec.manager import step as manager_step
+from spec.ops import (
+    Clear,
+    ClearTier,
+    Counters,
+    EnvId,
+    Get,
+    Hit,
+    Key,
+    Lookup,
+    ManagerOp,
+    Miss,
+    On,
+    Op,
+    PoolOp,
+    Ref,
+    Response,
+    Set,
+    SlotId,
+    Stored,
+    Tier,
+)
+from spec.pool import new_pool, step
+from spec.profile import Policy, Profile, RecurScope
+from spec.sizing import Capacities, Config
+
+KEYS = st.sampled_from([Key(key) for key in range(5)])
+REFS = st.sampled_from([Ref(ref) for ref in range(3)])
+POOL_OPS: st.SearchStrategy[Op] = st.one_of(
+    st.builds(Get, KEYS),
+    st.builds(Set, KEYS, REFS, st.integers(0, 2)),
+    st.builds(Set, KEYS, REFS, st.integers(0, 2)),
+    st.just(Clear()),
+)
+HISTORIES = st.lists(POOL_OPS, max_size=40)
+
+
+@dataclass
+class Seen:
+    """What the history says of a resident key."""
+
+    inserted: int
+    used: int
+    priority: int
+    ref: Ref
+
+
+def resident_by_history(policy: Policy, capacity: int, history: list[Op]) -> dict[Key, Seen]:
+    """FIFO: earliest insertion leaves; LRU: earliest use; PRIORITY: lowest, then earliest."""
+    resident: dict[Key, Seen] = {}
+
+    def rank(key: Key) -> tuple[int, ...]:
+        seen = resident[key]
+        if policy is Policy.PRIORITY:
+            return seen.priority, seen.inserted
+        return (seen.inserted if policy is Policy.FIFO else seen.used,)
+
+    for now, op in enumerate(history):
+        match op:
+            case Clear():
+                resident.clear()
+            case Get(key) if key in resident:
+                resident[key].used = now
+            case Set(key, ref, priority) if key is not None and ref is not None:
+                if key not in resident and len(resident) == capacity:
+                    del resident[min(resident, key=rank)]
+                inserted = resident[key].inserted if key in resident else now
+                resident[key] = Seen(inserted, now, priority or 0, ref)
+            case _:
+                pass
+    return resident
+
+
+@given(st.sampled_from(Policy), st.integers(1, 4), HISTORIES)
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_residents_are_those_that_the_history_defines(
+    policy: Policy, capacity: int, history: list[Op]
+) -> None:
+    state, _ = replay(step, new_pool(Profile(policy), capacity, 3), history)
+    expected = resident_by_history(policy, capacity, history)
+    assert {e.key: e.ref for e in state.pool.entries} == {k: s.ref for k, s in expected.items()}
+    if policy is Policy.LRU:
+        by_use = sorted(expected, key=lambda key: expected[key].used)
+        assert [e.key for e in state.pool.entries] == by_use
+
+
+@given(st.sampled_from(Policy), st.integers(1, 3), HISTORIES, HISTORIES)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_a_cleared_pool_behaves_as_a_new_one(
+    policy: Policy, capacity: int, before: list[Op], after: list[Op]
+) -> None:
+    """P7: no trace of earlier keys remains, over any history that follows."""
+    new = new_pool(Profile(policy), capacity, 3)
+    used, _ = replay(step, new, [*before, Clear()])
+    assert replay(step, used, after)[1] == replay(step, new, after)[1]
+
+
+@given(st.sampled_from(Policy), st.integers(1, 3), HISTORIES)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_counters_add_up_over_any_history(policy: Policy, capacity: int, history: list[Op]) -> None:
+    state, answers = replay(step, new_pool(Profile(policy), capacity, 3), history)
+    c = state.pool.counters
+    assert c.hits == sum(isinstance(answer, Hit) for answer in answers)
+    assert c.misses == sum(isinstance(answer, Miss) for answer in answers)
+    assert c.insertions + c.updates == sum(isinstance(answer, Stored) for answer in answers)
+    assert c.insertions == len(state.pool.entries) + c.evictions + c.cleared
+
+
+def test_first_disallowed_answer() -> None:
+    start = new_pool(Profile(), 1, 1)
+    history: list[tuple[Op, Response]] = [
+        (Set(Key(1), Ref(0)), Stored(SlotId(0))),
+        (Get(Key(1)), Miss()),
+    ]
+    assert first_disallowed(step, start, history) == 1
+    assert first_disallowed(step, start, history[:1]) is None
+
+
+def test_counters_start_at_zero() -> None:
+    assert new_pool(Profile(), 1, 1).pool.counters == Counters() == (0,) * 7
+
+
+def small_manager(scope: RecurScope) -> ManagerState:
+    profile = Profile(recur_scope=scope)
+    return new_manager(profile, Config(1, 1), Capacities(1, 1, 1), envs=2, objects=3)
+
+
+ENVS = st.sampled_from([EnvId(0), EnvId(1)])
+PAIR = st.sampled_from([Key(0), Key(1)])
+SMALL_OPS: st.SearchStrategy[PoolOp] = st.one_of(
+    st.builds(Get, PAIR), st.builds(Set, PAIR, REFS), st.just(Clear())
+)
+MANAGER_OPS: st.SearchStrategy[ManagerOp] = st.one_of(
+    st.builds(On, st.sampled_from([Tier.INIT, Tier.RECUR]), ENVS, SMALL_OPS),
+    st.builds(Lookup, ENVS, PAIR),
+)
+
+
+@given(st.sampled_from(RecurScope), ENVS, st.lists(MANAGER_OPS, max_size=30))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_init_pools_do_not_interfere(
+    scope: RecurScope, env: EnvId, history: list[ManagerOp]
+) -> None:
+    """M2."""
+    assert unaffected(small_manager(scope), history, env, init_operation)
+
+
+@given(ENVS, st.lists(MANAGER_OPS, max_size=30))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_recur_pools_of_their_own_close_the_channel(env: EnvId, history: list[ManagerOp]) -> None:
+    """M5, with one recurrent pool per environment."""
+    state = small_manager(RecurScope.PER_ENV)
+    assert unaffected(state, history, env, lambda op: not isinstance(op, ClearTier))
+
+
+def test_the_shared_recur_pool_is_the_channel() -> None:
+    """M5: the shortest history in which environment 1 observes environment 0."""
+    state = small_manager(RecurScope.SHARED)
+    history: list[ManagerOp] = [
+        On(Tier.RECUR, EnvId(0), Set(Key(0), Ref(0))),
+        Lookup(EnvId(1), Key(0)),
+    ]
+    assert not unaffected(state, history, EnvId(1), lambda op: True)
+    assert unaffected(state, history, EnvId(1), init_operation)
+    _, answers = replay(manager_step, state, history)
+    assert isinstance(answers[1], Hit)

@@ -1,0 +1,270 @@
+"""kvref's own recordings: accepted as written, rejected after any one alteration."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kvref import (
+    EvictionStrategy,
+    KVCacheError,
+    KVCacheManager,
+    KVCacheTypeError,
+    KVCacheValueError,
+    Ownership,
+    Recorder,
+    hash_state,
+)
+from stateful_models.trace_format import TraceError
+from stateful_models.traces import TraceReport, check_trace
+
+Record = dict[str, Any]
+CONFIG = SimpleNamespace(game_segment_length=3, num_simulations=2)
+
+
+class Window:
+    """A value with contents that can be cloned and sealed."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def clone(self) -> "Window":
+        return Window(self.data)
+
+    def seal(self) -> None:
+        pass
+
+
+def fingerprint(window: Window) -> int:
+    return hash_state(window.data)
+
+
+def drive(manager: KVCacheManager[Window], rng: random.Random, steps: int) -> None:
+    ranked = manager.recur_pool.eviction_strategy is EvictionStrategy.PRIORITY
+    for step in range(steps):
+        key, env = rng.choice([-5, 1, 2, 3, 4, 2**64 - 7]), rng.randrange(2)
+        priority = rng.choice([1, 2.5, -1]) if ranked else None
+        window = Window(step.to_bytes(4, "little"))
+        match rng.randrange(12):
+            case 0 | 1 | 2:
+                manager.set_init_cache(env, key, window, priority=priority)
+            case 3 | 4 | 5:
+                manager.set_recur_cache(key, window, priority=priority)
+            case 6 | 7 | 8 | 9:
+                manager.hierarchical_get(env, key)
+            case 10:
+                manager.get_wm_cache(key)
+            case _:
+                [manager.clear_recur_cache, manager.clear_all, manager.clear_init_caches][
+                    step % 3
+                ]()
+
+
+def new_manager(
+    strategy: EvictionStrategy = EvictionStrategy.FIFO,
+    ownership: Ownership = Ownership.REFERENCE,
+) -> KVCacheManager[Window]:
+    return KVCacheManager(CONFIG, 2, eviction_strategy=strategy, ownership=ownership)
+
+
+@pytest.mark.parametrize("strategy", list(EvictionStrategy))
+@pytest.mark.parametrize("ownership", list(Ownership))
+@pytest.mark.parametrize("name", ["run.jsonl", "run.jsonl.gz"])
+def test_a_recorded_run_is_accepted(
+    tmp_path: Path, strategy: EvictionStrategy, ownership: Ownership, name: str
+) -> None:
+    manager = new_manager(strategy, ownership)
+    rng = random.Random(0)
+    drive(manager, rng, 30)
+    with Recorder(manager, tmp_path / name, fingerprint):
+        drive(manager, rng, 300)
+    drive(manager, rng, 30)
+    report = check_trace(tmp_path / name)
+    assert report.accepted, report.breaches
+    assert report.counts["Load"] > 0
+    assert report.counts["evicted"] > 0
+    assert report.counts["Lookup"] > 50
+    assert report.profile.policy.value == strategy.value
+    assert report.profile.ownership.value == ownership.value
+
+
+def test_recording_leaves_no_trace_on_the_manager(tmp_path: Path) -> None:
+    manager = new_manager()
+    before = [vars(pool).keys() for pool in manager.pools]
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint) as recorder:
+        manager.set_recur_cache(1, Window(b"x"))
+    recorder.close()
+    assert [vars(pool).keys() for pool in manager.pools] == before
+    assert "hierarchical_get" not in vars(manager)
+
+
+def test_numpy_values_need_no_fingerprint(tmp_path: Path) -> None:
+    manager: KVCacheManager[np.ndarray[Any, Any]] = KVCacheManager(CONFIG, 1)
+    with Recorder(manager, tmp_path / "run.jsonl"):
+        manager.set_init_cache(0, 1, np.arange(4.0))
+        manager.hierarchical_get(0, 1)
+    assert check_trace(tmp_path / "run.jsonl").accepted
+
+
+def test_a_client_that_writes_into_what_it_stored_breaks_r4(tmp_path: Path) -> None:
+    manager = new_manager()
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        window = Window(b"before")
+        manager.set_recur_cache(1, window)
+        window.data = b"after"
+        manager.get_recur_cache(1)
+    report = check_trace(tmp_path / "run.jsonl")
+    assert set(report.breaches) == {"R4"}
+    assert report.breaches["R4"].record == 1
+
+
+def test_refused_operations_are_not_recorded(tmp_path: Path) -> None:
+    manager = new_manager()
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        for bad in (
+            lambda: manager.set_recur_cache(True, Window(b"x")),
+            lambda: manager.set_init_cache(9, 1, Window(b"x")),
+            lambda: manager.hierarchical_get(9, 1),
+            lambda: manager.set_recur_cache(1, None),  # type: ignore[arg-type]  # wrong on purpose
+        ):
+            with pytest.raises(KVCacheError):
+                bad()
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted
+    assert report.counts["Set"] == report.counts["Get"] == 0
+
+
+def test_what_cannot_be_recorded_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KVCacheTypeError, match="KVCacheManager"):
+        Recorder(object(), tmp_path / "run.jsonl")  # type: ignore[arg-type]  # wrong on purpose
+    manager = new_manager()
+    with (
+        Recorder(manager, tmp_path / "run.jsonl", fingerprint),
+        pytest.raises(KVCacheValueError, match="already"),
+    ):
+        Recorder(manager, tmp_path / "other.jsonl", fingerprint)
+
+
+@pytest.fixture(params=[EvictionStrategy.FIFO, EvictionStrategy.LRU, EvictionStrategy.PRIORITY])
+def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> list[Record]:
+    manager = new_manager(request.param)
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        drive(manager, random.Random(7), 250)
+    return [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+
+
+def other_hex(text: str) -> str:
+    return f"{int(text, 16) ^ 1:016x}"
+
+
+def flip_hit(record: Record) -> Iterator[Record]:
+    if record.get("op") == "get" and record["hit"]:
+        yield {k: v for k, v in record.items() if k not in ("slot", "fp", "o")} | {"hit": False}
+        yield {**record, "hit": False}
+    elif record.get("op") == "get":
+        yield {**record, "hit": True}
+        yield {**record, "hit": True, "slot": 0, "fp": "0" * 16, "o": 1}
+
+
+def change_slot(record: Record) -> Iterator[Record]:
+    if "slot" in record:
+        yield {**record, "slot": (record["slot"] + 1) % 3}
+    for place, left in enumerate(record.get("left", [])):
+        changed = {**left, "slot": (left["slot"] + 1) % 3}
+        yield {**record, "left": [*record["left"][:place], changed, *record["left"][place + 1 :]]}
+
+
+def change_fingerprint(record: Record) -> Iterator[Record]:
+    if "fp" in record:
+        yield {**record, "fp": other_hex(record["fp"])}
+
+
+def change_object(record: Record) -> Iterator[Record]:
+    if "o" in record:
+        yield {**record, "o": record["o"] + 10_000}
+
+
+def change_novelty(record: Record) -> Iterator[Record]:
+    if "new" in record:
+        yield {**record, "new": not record["new"]}
+
+
+def change_lookup(record: Record) -> Iterator[Record]:
+    if record.get("op") == "hget":
+        yield {**record, "env": 1 - record["env"]}
+        yield {**record, "k": other_hex(record["k"])}
+        yield {**record, "parts": 3 - record["parts"]}
+        yield {**record, "from": "init" if record["from"] == "recur" else "recur"}
+
+
+def change_count(record: Record) -> Iterator[Record]:
+    if "n" in record:
+        yield {**record, "n": record["n"] + 1}
+
+
+ALTERATIONS = [
+    flip_hit,
+    change_slot,
+    change_fingerprint,
+    change_object,
+    change_novelty,
+    change_lookup,
+    change_count,
+]
+
+
+def verdict(tmp_path: Path, lines: list[Record]) -> TraceReport | TraceError:
+    path = tmp_path / "altered.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    try:
+        return check_trace(path)
+    except TraceError as error:
+        return error
+
+
+def first_bad(found: TraceReport | TraceError) -> int | None:
+    """The line that the verdict rests on."""
+    if isinstance(found, TraceError):
+        return int(str(found).split(":")[1])
+    return min((breach.line for breach in found.breaches.values()), default=None)
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS, ids=lambda f: f.__name__)
+def test_any_altered_record_is_rejected(
+    tmp_path: Path, recorded: list[Record], alteration: Callable[[Record], Iterator[Record]]
+) -> None:
+    """At that record or, for what only later records contradict, at the first that does."""
+    choices = [
+        (place, changed)
+        for place, record in enumerate(recorded[1:], 1)
+        for changed in alteration(record)
+    ]
+    assert choices
+    for place, changed in random.Random(3).sample(choices, min(len(choices), 60)):
+        bad = first_bad(verdict(tmp_path, [*recorded[:place], changed, *recorded[place + 1 :]]))
+        assert bad is not None, changed
+        assert bad >= place + 1, (changed, bad)
+        if alteration in (flip_hit, change_slot, change_lookup, change_count, change_novelty):
+            assert bad == place + 1, (changed, bad)
+
+
+def test_any_dropped_record_is_rejected(tmp_path: Path, recorded: list[Record]) -> None:
+    """At the gap; or, with the rest renumbered, at the latest by the tally in the end record."""
+    for place in random.Random(4).sample(range(1, len(recorded) - 1), 60):
+        gap = [*recorded[:place], *recorded[place + 1 :]]
+        assert first_bad(verdict(tmp_path, gap)) == place + 1
+        renumbered = [gap[0], *({**one, "i": i} for i, one in enumerate(gap[1:]))]
+        bad = first_bad(verdict(tmp_path, renumbered))
+        assert bad is not None, recorded[place]
+        assert bad >= place + 1
+
+
+def test_swapped_records_are_rejected(tmp_path: Path, recorded: list[Record]) -> None:
+    for place in random.Random(5).sample(range(1, len(recorded) - 2), 30):
+        swapped = [*recorded[:place], recorded[place + 1], recorded[place], *recorded[place + 2 :]]
+        assert first_bad(verdict(tmp_path, swapped)) == place + 1
