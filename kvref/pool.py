@@ -130,17 +130,18 @@ class KVCachePool(Generic[V]):
 
     def get(self, cache_key: SupportsIndex) -> V | None:
         """The entry under `cache_key`, or None. A hit refreshes its recency (LRU)."""
-        key = cache_key if type(cache_key) is int else as_key(cache_key)
-        value = self._values.get(key)
-        stats, touch = self.stats, self._touch
+        if type(cache_key) is not int:
+            cache_key = as_key(cache_key)
+        value, stats = self._values.get(cache_key), self.stats
         if value is None:
             if stats is not None:
                 stats.misses += 1
             return None
+        touch = self._touch
+        if touch is not None:
+            touch(cache_key)
         if stats is not None:
             stats.hits += 1
-        if touch is not None:
-            touch(key)
         return value
 
     def set(

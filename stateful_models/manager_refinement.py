@@ -6,7 +6,7 @@ from typing import ClassVar
 from kvref import KVCacheManager, KVCachePool, SizingProfile
 from spec.manager import Lookups, ManagerState
 from spec.ops import Contents, Counters, Key, Tier
-from spec.profile import Profile
+from spec.profile import Policy, Profile
 from spec.sizing import Config
 from stateful_models.manager_subject import ManagerSubject
 from stateful_models.refinement import (
@@ -67,7 +67,7 @@ class KvrefManager(ManagerSubject):
         return self.manager.get_wm_cache(key)
 
     def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> int:
-        priority = offered(self.profile, rank)
+        priority = offered(self.profile.policy is Policy.PRIORITY, rank)
         if tier is Tier.INIT and env is not None:
             slot = self.manager.set_init_cache(env, key, value, priority=priority)
         elif tier is Tier.RECUR:

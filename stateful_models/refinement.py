@@ -19,14 +19,19 @@ from stateful_models.subject import EVERYTHING, PoolSubject
 NOTHING = Box(Ref(-1), Contents(-1), [])
 STRATEGY = {policy: EvictionStrategy[policy.name] for policy in Policy}
 entry = cast(Callable[[int, int, int, int, int], Entry], Entry)  # plain integers will do
-CAUSE = {cause: spec.ops.Cause[cause.name] for cause in Cause}
 OWNERSHIP = {ownership: Ownership[ownership.name] for ownership in spec.profile.Ownership}
 
 
 def note(departed: list[Left], private: bool, departure: Departure[object]) -> None:
-    ref = None if private else box(departure.value).ref
-    cause = CAUSE[departure.cause]
-    departed.append(Left(Key(departure.key), SlotId(departure.slot), ref, cause))
+    _, key, slot, value, cause = departure
+    ref = None if private else box(value).ref
+    departed.append(Left(Key(key), SlotId(slot), ref, cause_of(cause)))
+
+
+def cause_of(cause: Cause) -> spec.ops.Cause:
+    if cause is Cause.EVICTED:
+        return spec.ops.Cause.EVICTED
+    return spec.ops.Cause.UPDATED if cause is Cause.UPDATED else spec.ops.Cause.CLEARED
 
 
 def abstract_pool(
@@ -67,8 +72,8 @@ def counters(pool: KVCachePool[object]) -> Counters:
 
 
 def abstract_heap(client: Client, pools: Iterable[KVCachePool[object]]) -> Heap:
-    boxes = [one for one in client.objects if isinstance(one, Box)]
-    objects = tuple([Object(one.contents, one.sealed) for one in boxes])
+    made = client.objects
+    objects = tuple([Object(one.contents, one.sealed) for one in made if isinstance(one, Box)])
     hand = client.hand
     if not isinstance(hand, Box):
         return Heap(objects)
@@ -83,9 +88,9 @@ def keys(pool: KVCachePool[object]) -> tuple[int, ...]:
     return listed if len(pool) == len(told) == len(listed) else (-1,)
 
 
-def offered(profile: Profile, rank: float) -> float | None:
+def offered(ranked: bool, rank: float) -> float | None:
     """The priority to pass to kvref, which takes one under PRIORITY only; NaN always."""
-    return rank if profile.policy is Policy.PRIORITY or isnan(rank) else None
+    return rank if ranked or isnan(rank) else None
 
 
 class KvrefPool(PoolSubject):
@@ -97,6 +102,7 @@ class KvrefPool(PoolSubject):
 
     def start(self, profile: Profile, capacity: int) -> None:
         self.as_set: dict[tuple[str, int], Contents] = {}
+        self.ranked = profile.policy is Policy.PRIORITY
         self.pool = self.pool_type(
             capacity,
             STRATEGY[profile.policy],
@@ -116,8 +122,8 @@ class KvrefPool(PoolSubject):
         return self.pool.get(key)
 
     def set(self, key: int, value: object, rank: float) -> int:
-        slot = self.pool.set(key, value, priority=offered(self.profile, rank))
-        self.as_set["pool", key] = self.client.read(value)
+        slot = self.pool.set(key, value, priority=offered(self.ranked, rank))
+        self.as_set["pool", key] = box(value).contents
         return slot
 
     def clear(self) -> None:

@@ -1,0 +1,27 @@
+"""The benchmarks run and print their ratios; what the ratios are is not a matter for tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("name", "pieces"),
+    [
+        ("pool", ("FIFO", "LRU", "PRIORITY", "cachetools", "cachebox", "lru-dict")),
+        ("explorer", ("checked transitions/s", "specification alone")),
+    ],
+)
+def test_benchmark_prints_ratios(name: str, pieces: tuple[str, ...]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", f"tests.benchmarks.{name}", "--quick"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    for piece in pieces:
+        assert piece in run.stdout
