@@ -22,7 +22,7 @@ from spec.ops import (
     Stored,
     Write,
 )
-from spec.pool import Entry
+from spec.pool import Entry, retained
 from spec.profile import Ownership, Profile
 from spec.transition import EVERY_OP, POOL_OPS, Law, Transition
 
@@ -88,6 +88,9 @@ def integrity(t: Transition) -> bool:
 
 def sealed_when_set(t: Transition) -> bool:
     """SEALED: what is stored is sealed. No other operation seals anything."""
+    same = t.after.heap.objects is t.before.heap.objects
+    if same and ownership(t) is not Ownership.SEALED:
+        return True
     before = [o.sealed for o in t.before.heap.objects]
     after = [o.sealed for o in t.after.heap.objects]
     if isinstance(t.op, Set) and isinstance(t.response, Stored) and t.op.ref is not None:
@@ -103,23 +106,14 @@ def copies_intact(t: Transition) -> bool:
     return all(entry.as_set == stored.get(entry.key) for entry in t.after.pool.entries)
 
 
-def unchanged(t: Transition) -> bool:
-    """Neither objects nor entries were touched."""
-    same_entries = t.after.pool.entries is t.before.pool.entries
-    return same_entries and t.after.heap.objects is t.before.heap.objects
-
-
 def whole(t: Transition) -> bool:
-    return integrity(t) and (unchanged(t) or (sealed_when_set(t) and copies_intact(t)))
+    return integrity(t) and sealed_when_set(t) and copies_intact(t)
 
 
 def release(t: Transition) -> bool:
     """The pool refers to its residents' objects and to no other; what left is reported."""
     if isinstance(t.response, Census):
-        entries = t.after.pool.entries
-        private = ownership(t) is Ownership.COPY
-        kept = frozenset(() if private else (entry.ref for entry in entries))
-        return (t.response.kept, t.response.copies) == (kept, len(entries) if private else 0)
+        return (t.response.kept, t.response.copies) == retained(t.after.pool)
     if isinstance(t.response, (Stored, Cleared)):
         return {(left.key, left.slot) for left in t.response.left} == departures(t)
     return True

@@ -167,11 +167,15 @@ def clear(pool: Pool, heap: Heap) -> tuple[Pool, Heap, Response]:
     return with_entries(pool, (), counters), heap, Cleared(left)
 
 
+def retained(pool: Pool) -> tuple[frozenset[Ref], int]:
+    """R5: the client's objects that the pool refers to, and how many copies of its own."""
+    if pool.profile.ownership is Ownership.COPY:
+        return frozenset(), len(pool.entries)
+    return frozenset([entry.ref for entry in pool.entries]), 0
+
+
 def census(pool: Pool) -> Census:
-    private = pool.profile.ownership is Ownership.COPY
-    kept = frozenset(() if private else (entry.ref for entry in pool.entries))
-    keys = frozenset(entry.key for entry in pool.entries)
-    return Census(keys, kept, len(keys) if private else 0, pool.counters)
+    return Census(frozenset(e.key for e in pool.entries), *retained(pool), pool.counters)
 
 
 def pool_step(pool: Pool, heap: Heap, op: PoolOp) -> tuple[Pool, Heap, Response]:

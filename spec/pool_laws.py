@@ -1,6 +1,5 @@
 """P1 to P10, each a predicate on one transition of one pool, with the situation it speaks of."""
 
-from operator import sub
 from typing import Final
 
 from spec.ops import (
@@ -130,32 +129,27 @@ def atomicity(t: Transition) -> bool:
 
 
 def counted(t: Transition) -> Counters:
-    """What this transition must add to the counters."""
-    match t.response:
-        case Hit() if isinstance(t.op, Get):
-            return Counters(hits=1)
-        case Miss() if isinstance(t.op, Get):
-            return Counters(misses=1)
-        case Stored() if t.inserts:
-            return Counters(insertions=1, evictions=len(t.gone))
-        case Stored():
-            return Counters(updates=1)
-        case Cleared():
-            return Counters(cleared=len(t.gone))
-        case _:
-            return Counters()
+    """The counters that this transition must leave."""
+    c, answer = t.before.pool.counters, t.response
+    if isinstance(t.op, Get) and isinstance(answer, (Hit, Miss)):
+        hit = isinstance(answer, Hit)
+        return c._replace(hits=c.hits + hit, misses=c.misses + (not hit))
+    if isinstance(answer, Stored) and t.inserts:
+        return c._replace(insertions=c.insertions + 1, evictions=c.evictions + len(t.gone))
+    if isinstance(answer, Stored):
+        return c._replace(updates=c.updates + 1)
+    if isinstance(answer, Cleared):
+        return c._replace(cleared=c.cleared + len(t.gone))
+    return Counters(carried=len(t.after.pool.entries)) if isinstance(t.op, ResetStats) else c
 
 
 def conservation(t: Transition) -> bool:
     """Each query is a hit or a miss; insertions (and carried) = residents, evicted, cleared."""
-    pool, before = t.after.pool, t.before.pool.counters
+    pool, c = t.after.pool, t.after.pool.counters
     if not pool.profile.counting:
-        return pool.counters == Counters()
-    c = pool.counters
-    if isinstance(t.op, ResetStats):
-        return c == Counters(carried=len(pool.entries))
+        return c == Counters()
     balance = c.insertions + c.carried == len(pool.entries) + c.evictions + c.cleared
-    return balance and tuple(map(sub, c, before)) == counted(t)
+    return balance and c == counted(t)
 
 
 def inspection(t: Transition) -> bool:

@@ -66,7 +66,8 @@ def observed(before: PoolState, op: Op, response: Response, after: PoolState) ->
     if entries is not before.pool.entries:
         kept = {entry.key for entry in entries}
         gone = tuple([entry for entry in before.pool.entries if entry.key not in kept])
-    old, new = find(before.pool, key), find(after.pool, key)
+    old = None if key is None else find(before.pool, key)
+    new = None if key is None else find(after.pool, key)
     return Transition(before, op, response, after, old, new, gone, type(op) is Set and proper(op))
 
 

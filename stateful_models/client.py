@@ -86,10 +86,8 @@ class Client:
 
     def kept(self) -> frozenset[Ref]:
         """The objects that something else keeps alive."""
-        objects = self.objects
-        return frozenset(
-            Ref(ref) for ref in range(len(objects)) if references(objects, ref) > ALONE
-        )
+        objects, every = self.objects, range(len(self.objects))
+        return frozenset([Ref(ref) for ref in every if references(objects, ref) > ALONE])
 
     def live_copies(self) -> int:
         """Private copies that something other than the client's hand keeps alive."""

@@ -7,7 +7,15 @@ from typing import Generic, TypeVar, cast
 
 from spec.ops import Response
 from stateful_models.scope import Scope
-from stateful_models.subject import Aspect, Subject, Transparent, unjudged, visible
+from stateful_models.subject import (
+    Aspect,
+    Retaining,
+    Subject,
+    Transparent,
+    completed,
+    unjudged,
+    visible,
+)
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
@@ -71,7 +79,7 @@ class Judge(Generic[S, O]):
         judged = pending - self.unjudged
         self.pending = {code: s for code, s in situations.items() if code in judged}
         self.probes = scope.probes(first.reports)
-        self.retains = self.transparent and Aspect.RETENTION in first.reports
+        self.retains = isinstance(first, Retaining) and Aspect.RETENTION in first.reports
 
     def initial(self, start: S) -> Divergence[S, O] | None:
         shown = self.shown(self.build())
@@ -155,7 +163,7 @@ class Judge(Generic[S, O]):
         if observed != visible(expected, reports) or shown != after or laws:
             return after, self.diverged(subject, before, (op,), observed)
         look = self.scope.aftermath(expected) if self.retains else None
-        if look is None:
+        if look is None or cast(Retaining, subject).retained() == self.scope.retained(after):
             return after, None
         _, expected = self.scope.step(after, look)
         observed = subject.perform(look)
@@ -174,8 +182,9 @@ class Judge(Generic[S, O]):
     ) -> Divergence[S, O]:
         after, expected = self.scope.step(before, history[-1])
         shown = self.shown(subject)
-        told = expected if observed == visible(expected, self.reports) else observed
-        laws = self.scope.broken(before, history[-1], told, after if shown is None else shown)
+        told = completed(observed, expected, self.reports)
+        named = self.scope.broken(before, history[-1], told, after if shown is None else shown)
+        laws = tuple(code for code in named if code not in self.unjudged)
         error = getattr(subject, "error", None)
         return Divergence(
             history,

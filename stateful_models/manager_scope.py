@@ -23,6 +23,7 @@ from spec.ops import (
     Set,
     Tier,
 )
+from spec.pool import retained
 from spec.profile import Profile, RecurScope
 from spec.sizing import Capacities, Config, capacities
 from stateful_models.pool_scope import pool_ops
@@ -98,6 +99,10 @@ class ManagerScope:
 
     def aftermath(self, response: Response) -> ManagerOp | None:
         return None
+
+    def retained(self, state: ManagerState) -> tuple[frozenset[Ref], int]:
+        kept = [retained(pool) for pool in state.pools]
+        return frozenset().union(*(refs for refs, _ in kept)), sum(copies for _, copies in kept)
 
     def probes(self, reports: Reports) -> tuple[ManagerOp, ...]:
         keys = [Key(key) for key in range(self.keys)]

@@ -99,8 +99,11 @@ class PoolScope:
         left = isinstance(response, (Stored, Cleared)) and response.left
         return Inspect() if left else None
 
+    def retained(self, state: PoolState) -> tuple[frozenset[Ref], int]:
+        return pool.retained(state.pool)
+
     def probes(self, reports: Reports) -> tuple[Op, ...]:
-        telling = (Reread, Read, Inspect, Peek, Get)
+        telling = (Get, Peek, Reread, Read, Inspect)
         ops = [op for op in self.alphabet(reports) if isinstance(op, telling)]
         return tuple(sorted(ops, key=lambda op: telling.index(type(op))))
 

@@ -35,6 +35,9 @@ class Scope(Protocol[S, O]):
     def aftermath(self, response: Response) -> O | None:
         """How to look for what a state does not show: objects kept alive after they left."""
 
+    def retained(self, state: S) -> tuple[frozenset[Ref], int]:
+        """What a cache in this state keeps alive."""
+
     def probes(self, reports: Reports) -> tuple[O, ...]:
         """The operations whose answers tell states apart."""
 

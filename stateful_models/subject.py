@@ -28,6 +28,7 @@ from spec.ops import (
     Peek,
     PoolOp,
     Read,
+    Ref,
     Refused,
     Reread,
     ResetStats,
@@ -87,6 +88,13 @@ class Transparent(Protocol[S_co]):
     def abstract(self) -> S_co: ...
 
 
+@runtime_checkable
+class Retaining(Protocol):
+    """A subject of which it can be told, at any time, what it keeps alive."""
+
+    def retained(self) -> tuple[frozenset[Ref], int]: ...
+
+
 def visible(response: Response, reports: frozenset[Aspect]) -> Response:
     """The response with what the subject does not report blanked out."""
     if reports is EVERYTHING:
@@ -107,6 +115,17 @@ def visible(response: Response, reports: frozenset[Aspect]) -> Response:
             )
         case _:
             return response
+
+
+def completed(observed: Response, expected: Response, reports: frozenset[Aspect]) -> Response:
+    """What was observed, with what the subject does not report taken from the specification."""
+    if observed == visible(expected, reports):
+        return expected
+    if not (isinstance(observed, Stored) and isinstance(expected, Stored)):
+        return observed
+    slot = observed.slot if Aspect.SLOTS in reports else expected.slot
+    left = observed.left if Aspect.DEPARTURES in reports else expected.left
+    return Stored(slot, left)
 
 
 def visible_left(left: tuple[Left, ...], reports: frozenset[Aspect]) -> tuple[Left, ...]:
@@ -183,14 +202,14 @@ class PoolSubject(ABC):
 
     def on_pool(self, op: PoolOp) -> Response:
         match op:
-            case Set(key, ref, priority):
-                value = None if ref is None else self.client.objects[ref]
-                slot = self.set(operand(key), value, rank(priority))
+            case Set():
+                value = None if op.ref is None else self.client.objects[op.ref]
+                slot = self.set(operand(op.key), value, rank(op.priority))
                 return Stored(SlotId(slot or 0), tuple(self.departed))
-            case Get(key):
-                return found(self.client, self.get(operand(key)), self.private, self.private)
-            case Peek(key):
-                return found(self.client, self.peek(operand(key)), self.private, hold=False)
+            case Get():
+                return found(self.client, self.get(operand(op.key)), self.private, self.private)
+            case Peek():
+                return found(self.client, self.peek(operand(op.key)), self.private, hold=False)
             case Clear():
                 self.clear()
                 return Cleared(tuple(self.departed))
@@ -210,7 +229,11 @@ class PoolSubject(ABC):
         counters = self.counters() if everything or Aspect.COUNTERS in tells else Counters()
         if not everything and Aspect.RETENTION not in tells:
             return Census(keys, frozenset(), 0, counters)
-        return Census(keys, self.client.kept(), self.client.live_copies(), counters)
+        return Census(keys, *self.retained(), counters)
+
+    def retained(self) -> tuple[frozenset[Ref], int]:
+        """The client's objects that the cache keeps alive, and how many copies of its own."""
+        return self.client.kept(), self.client.live_copies()
 
 
 def operand(key: Key | None) -> int:

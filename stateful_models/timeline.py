@@ -3,8 +3,8 @@
 from typing import assert_never
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from spec.manager import ManagerState
 from spec.ops import (
@@ -36,6 +36,7 @@ from spec.ops import (
 )
 from spec.pool import Entry, Pool, PoolState
 from stateful_models.check import AnyOp, AnyScope
+from stateful_models.difference import differences
 from stateful_models.judge import Divergence
 from stateful_models.manager_scope import ManagerScope
 
@@ -145,25 +146,25 @@ def steps(scope: AnyScope, history: tuple[AnyOp, ...]) -> list[tuple[AnyOp, Resp
 
 def timeline(scope: AnyScope, divergence: Divergence[object, AnyOp]) -> Table:
     """The history with the specification's answers; the last row is where the subject differs."""
-    table = Table(
-        title=f"shortest history that goes wrong ({scope.label})",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-    )
+    title = f"shortest history that goes wrong ({scope.label})"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in ("step", "operation", "answer", "slots after"):
         table.add_column(column)
     done = steps(scope, divergence.history)
     for number, (op, response, state) in enumerate(done[:-1], 1):
-        table.add_row(
-            str(number), operation(op), escape(answer(response)), escape(state_text(state))
-        )
+        add(table, str(number), operation(op), answer(response), state_text(state))
     last = operation(divergence.history[-1]) if divergence.history else "(new)"
-    right = escape(state_text(divergence.expected_state))
-    due = escape(answer(divergence.expected))
-    table.add_row(str(len(done)), last, f"expected: {due}", right)
+    right = f"expected: {answer(divergence.expected)}"
+    add(table, str(len(done)), last, right, state_text(divergence.expected_state))
     error = f" ({divergence.error})" if divergence.error else ""
     wrong = "" if divergence.observed_state is None else state_text(divergence.observed_state)
-    table.add_row(
-        "", "", f"observed: {answer(divergence.observed)}{error}", wrong, style="bold red"
-    )
+    add(table, "", "", f"observed: {answer(divergence.observed)}{error}", wrong, style="bold red")
+    if divergence.observed_state is not None:
+        for where in differences(divergence.expected_state, divergence.observed_state):
+            add(table, "", "", "", where, style="red")
     return table
+
+
+def add(table: Table, *cells: str, style: str = "") -> None:
+    """A row of plain text: square brackets are slots here, not markup."""
+    table.add_row(*map(Text, cells), style=style)

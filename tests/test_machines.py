@@ -30,6 +30,11 @@ def test_nightly_explores_anew_each_time() -> None:
     assert CI.stateful_step_count >= 50
 
 
+def test_nightly_runs() -> None:
+    """A smoke test: the real campaign is `KVREF_PROFILE=nightly python -m pytest`."""
+    run_state_machine_as_test(ManagerMachine, settings=settings(NIGHTLY, max_examples=3))
+
+
 def test_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KVREF_PROFILE", "weekly")
     with pytest.raises(ValueError, match="weekly"):

@@ -7,6 +7,7 @@ one. Below 1.0 kvref is the faster.
 """
 
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,23 @@ class Bare:
         if value is None:
             self.misses += 1
             return None
+        self.hits += 1
+        return value
+
+
+class BareLru(Bare):
+    """The least that a counting get can do which also makes the key the most recent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recent: OrderedDict[int, object] = OrderedDict.fromkeys(KEYS, VALUE)
+
+    def get(self, key: int) -> object | None:
+        value = self.recent.get(key)
+        if value is None:
+            self.misses += 1
+            return None
+        self.recent.move_to_end(key)
         self.hits += 1
         return value
 
@@ -89,8 +107,7 @@ def peer_inserts(make: Callable[[], Any], count: int) -> Work:
 
 def main(quick: bool) -> None:
     rounds, laps, count = (2, 2, 500) if quick else (60, 60, 20_000)
-    bare = Bare()
-    get = {"bare": gets(bare.get, laps)}
+    get = {"bare": gets(Bare().get, laps), "bare LRU": gets(BareLru().get, laps)}
     insert: dict[str, Work] = {}
     for strategy in EvictionStrategy:
         get[strategy.name] = gets(pool(strategy).get, laps)
@@ -105,6 +122,8 @@ def main(quick: bool) -> None:
     print("get of a resident key, time against a bare method that does dict.get and counts:")
     for strategy in EvictionStrategy:
         print(f"  {strategy.name:8} {got[strategy.name] / got['bare']:.2f}")
+    refreshing = got["LRU"] / got["bare LRU"]
+    print(f"  LRU      {refreshing:.2f} against one that also moves the key to the end")
     print("kvref against its peers, matching policy (get, insert into a full pool):")
     for name, (strategy, _) in peers().items():
         one, two = got[strategy.name] / got[name], inserted[strategy.name] / inserted[name]
