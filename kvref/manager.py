@@ -1,5 +1,6 @@
 """The pools of one world model: an init pool per environment, one recur pool, one wm pool."""
 
+import logging
 from itertools import chain
 from typing import Generic, SupportsFloat, SupportsIndex, TypedDict, TypeVar
 
@@ -10,6 +11,8 @@ from kvref.sizing import SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
 
 V = TypeVar("V")
+
+logger = logging.getLogger(__name__)
 
 
 class StatsSummary(TypedDict):
@@ -66,6 +69,13 @@ class KVCacheManager(Generic[V]):
         self.lookup_stats = LookupStats() if enable_stats else None
         self.keys_values_wm_list: list[V] = []
         self.keys_values_wm_size_list: list[int] = []
+        logger.info(
+            "%d init pools of %d entries, recur %d, wm %d; %s, %s",
+            self.env_num,
+            *sizes,
+            eviction_strategy.name,
+            ownership.name,
+        )
 
     @property
     def pools(self) -> tuple[KVCachePool[V], ...]:
@@ -131,6 +141,7 @@ class KVCacheManager(Generic[V]):
         """Clear every pool, and the working lists."""
         clear_together(self.pools)
         self._clear_working_lists()
+        logger.debug("cleared every pool")
 
     def clear_init_caches(self, env_id: SupportsIndex | None = None) -> None:
         """Clear every environment's init pool, or one environment's."""

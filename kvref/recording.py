@@ -8,6 +8,7 @@ objects (the same number is the same object).
 """
 
 import gzip
+import logging
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from kvref.manager import KVCacheManager
 from kvref.pool import Cause, KVCachePool, Resident
 
 V = TypeVar("V")
+
+logger = logging.getLogger(__name__)
 
 VERSION = 1
 
@@ -74,6 +77,7 @@ class Recorder(Generic[V]):
         for load in loads:
             self._write("load", load)
         self._attach()
+        logger.info("recording into %s, %d entries loaded", path, len(loads))
 
     def _header(self) -> dict[str, object]:
         pools = self._manager.pools
@@ -229,6 +233,7 @@ class Recorder(Generic[V]):
         self._write("end", {"complete": True, "tally": tally})
         self._file.close()
         self._binary.close()
+        logger.info("recorded %d records", self._count)
 
     def __enter__(self) -> Self:
         return self

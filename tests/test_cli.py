@@ -107,7 +107,7 @@ def test_a_broken_cache_is_shown_and_reproduced(tmp_path: Path) -> None:
 
 def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
     repro = tmp_path / "test_repro.py"
-    subject = "stateful_models.bugs.managers:LookupAsksBoth"
+    subject = "stateful_models.bugs.lookup_asks_both:LookupAsksBoth"
     run = kvref("check", subject, "--scope=small", "--repro", repro)
     assert run.returncode == 1
     assert "M3 lookup order" in run.stdout

@@ -12,8 +12,8 @@ from spec.ops import Get, Op, Response, Set
 from spec.pool import PoolState, find, step
 from spec.profile import FIFO_COPY, FIFO_REFERENCE, KVREF, LRU_REFERENCE, Profile
 from spec.sizing import Config
-from stateful_models.bugs.lru import UntouchedByHit
 from stateful_models.bugs.ring import UpdateMoves
+from stateful_models.bugs.untouched_by_hit import UntouchedByHit
 from stateful_models.explore import Explorer
 from stateful_models.judge import first_divergence
 from stateful_models.manager_scope import ManagerScope

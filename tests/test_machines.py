@@ -4,7 +4,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from stateful_models.bugs.managers import LookupCountsTwice, NextEnvironment, SetReachesNeighbour
+from stateful_models.bugs.lookup_counts_twice import LookupCountsTwice
+from stateful_models.bugs.next_environment import NextEnvironment
+from stateful_models.bugs.set_reaches_neighbour import SetReachesNeighbour
 from stateful_models.machines.manager import ManagerMachine
 from stateful_models.machines.profiles import CI, NIGHTLY, chosen
 from stateful_models.manager_refinement import KvrefManager

@@ -1,5 +1,6 @@
 """kvref's manager as its users meet it."""
 
+import logging
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -159,6 +160,19 @@ def test_sizing_reads_only_what_it_needs() -> None:
     with pytest.raises(KVCacheValueError, match="max_cache_size"):
         pool_sizes(seed, 8, SizingProfile.SEARCH_SAFE)
     assert capacities(Sizing.SEARCH_SAFE, Config(20, 50), 8) is None
+
+
+def test_only_rare_events_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "kvref")
+    m = manager()
+    assert "3 init pools of 2 entries, recur 6, wm 3" in caplog.text
+    caplog.clear()
+    for key in range(20):
+        m.set_init_cache(0, key, "v")
+        m.set_recur_cache(key, "v")
+        m.hierarchical_get(0, key)
+    m.clear_recur_cache()
+    assert caplog.text == ""
 
 
 BAD_ENVS = [-1, 3, 10**9, True, 0.0, "0", None, math.nan]

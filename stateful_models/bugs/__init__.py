@@ -5,29 +5,31 @@
 
 from typing import Final, NamedTuple
 
-from stateful_models.bugs.bounds import EvictedStillListed, HighestFreeSlot, OneTooMany
-from stateful_models.bugs.failed_set import CountsRefusals, EvictsThenFails
-from stateful_models.bugs.lru import UntouchedByHit, UntouchedBySet
-from stateful_models.bugs.managers import (
-    ClearRecurClearsWm,
-    LookupAsksBoth,
-    LookupCountsTwice,
-    NextEnvironment,
-    RecurForOneEnvironment,
-    SetReachesNeighbour,
-)
-from stateful_models.bugs.ownership import CopyIsAlias, Graveyard, NeverSealed
+from stateful_models.bugs.clear_recur_clears_wm import ClearRecurClearsWm
+from stateful_models.bugs.clear_resets_stats import ClearResetsStats
+from stateful_models.bugs.copy_is_alias import CopyIsAlias
+from stateful_models.bugs.counts_refusals import CountsRefusals
+from stateful_models.bugs.evicted_still_listed import EvictedStillListed
+from stateful_models.bugs.evicts_then_fails import EvictsThenFails
+from stateful_models.bugs.get_removes import GetRemoves
+from stateful_models.bugs.graveyard import Graveyard
+from stateful_models.bugs.highest_free_slot import HighestFreeSlot
+from stateful_models.bugs.lookup_asks_both import LookupAsksBoth
+from stateful_models.bugs.lookup_counts_twice import LookupCountsTwice
+from stateful_models.bugs.never_sealed import NeverSealed
+from stateful_models.bugs.next_environment import NextEnvironment
+from stateful_models.bugs.one_too_many import OneTooMany
+from stateful_models.bugs.peek_counts import PeekCounts
 from stateful_models.bugs.priority_never_filled import NeverFilled
+from stateful_models.bugs.recur_for_one_environment import RecurForOneEnvironment
 from stateful_models.bugs.ring import ClearKeepsCursor, UpdateMoves
+from stateful_models.bugs.set_reaches_neighbour import SetReachesNeighbour
+from stateful_models.bugs.set_writes import SetWrites
 from stateful_models.bugs.shared_object import SharedObject
-from stateful_models.bugs.side_effects import (
-    ClearResetsStats,
-    GetRemoves,
-    PeekCounts,
-    SetWrites,
-    UpdateCountsAsInsertion,
-)
 from stateful_models.bugs.slot_buffer import SlotBuffer
+from stateful_models.bugs.untouched_by_hit import UntouchedByHit
+from stateful_models.bugs.untouched_by_set import UntouchedBySet
+from stateful_models.bugs.update_counts_as_insertion import UpdateCountsAsInsertion
 from stateful_models.manager_subject import ManagerSubject
 from stateful_models.subject import PoolSubject
 

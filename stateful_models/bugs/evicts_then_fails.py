@@ -13,14 +13,3 @@ class EvictsThenFails(KvrefPool):
             out, _ = self.pool._order.evict()
             del self.pool._values[out]
         return super().set(key, value, rank)
-
-
-class CountsRefusals(KvrefPool):
-    """Statistics counted for an operation that raised."""
-
-    profiles = (FIFO_REFERENCE,)
-
-    def get(self, key: int) -> object | None:
-        if self.pool.stats is not None and not isinstance(key, int):
-            self.pool.stats.misses += 1
-        return super().get(key)
