@@ -11,10 +11,25 @@ from rich.table import Table
 
 from stateful_models.console import output, refuse, write_json
 from stateful_models.trace_format import TraceError, UpstreamHeader
-from stateful_models.trace_reader import TraceReader
 from stateful_models.traces import TraceReport, check_trace
 
 traces: Final = typer.Typer(help="Recorded runs: judge them, describe them.", no_args_is_help=True)
+
+
+COUNTED: Final = {
+    "Get": "gets",
+    "hits": "hits",
+    "Set": "sets",
+    "evicted": "evicted",
+    "Clear": "pools cleared",
+    "Lookup": "hierarchical lookups",
+    "ClearRecur": "clear_recur_cache calls",
+    "ClearAll": "clear_all calls",
+    "WmCopy": "copies into wm",
+    "Mark": "marks",
+    "Load": "entries at the start",
+    "Remains": "entries at the end",
+}
 
 
 class BreachData(msgspec.Struct, frozen=True):
@@ -119,9 +134,10 @@ def info_command(file: Annotated[Path, typer.Argument(help="A trace, gzip or pla
     """Say what a trace holds, after reading all of it."""
     console = output()
     try:
-        report, header = check_trace(file), TraceReader(file).header
+        report = check_trace(file)
     except TraceError as error:
         refuse(str(error))
+    header = report.header
     table = Table(title=file.name, title_justify="left", show_header=False, box=SIMPLE_HEAD)
     kind = "recorded from UniZero" if isinstance(header, UpstreamHeader) else "written by kvref"
     table.add_row("format", f"{kind}, version {header.version}")
@@ -133,7 +149,8 @@ def info_command(file: Annotated[Path, typer.Argument(help="A trace, gzip or pla
     sizes = {name.partition(":")[0]: shape.size for name, shape in header.pools.items()}
     table.add_row("environments", str(header.env_num))
     table.add_row("capacities", ", ".join(f"{name} {size}" for name, size in sizes.items()))
-    for name, count in sorted(report.counts.items()):
-        table.add_row(name.lower(), f"{count:,}")
+    for name, what in COUNTED.items():
+        if report.counts[name]:
+            table.add_row(what, f"{report.counts[name]:,}")
     table.add_row("verdict", "accepted" if report.accepted else " ".join(report.breaches))
     console.print(table)
