@@ -106,8 +106,15 @@ def copies_intact(t: Transition) -> bool:
     return all(entry.as_set == stored.get(entry.key) for entry in t.after.pool.entries)
 
 
+def taken_as_set(t: Transition) -> bool:
+    """A set takes the contents that the object has then."""
+    if t.new is None or not isinstance(t.op, Set) or not isinstance(t.response, Stored):
+        return True
+    return t.op.ref is not None and t.new.as_set == contents(t.after.heap, t.op.ref)
+
+
 def whole(t: Transition) -> bool:
-    return integrity(t) and sealed_when_set(t) and copies_intact(t)
+    return integrity(t) and sealed_when_set(t) and copies_intact(t) and taken_as_set(t)
 
 
 def release(t: Transition) -> bool:

@@ -57,28 +57,25 @@ def watching() -> Iterator[Watch]:
         return
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Bar(*columns, console=console, transient=True) as bar:
-        task, began = bar.add_task("starting"), monotonic()
-
-        def watch(label: str, now: Progress) -> None:
-            bar.update(task, description=describe(label, now, monotonic() - began))
-
-        yield watch
+        task = bar.add_task("starting")
+        yield lambda label, now: bar.update(task, description=describe(label, now))
 
 
 def plain_watch() -> Watch:
-    began = last = monotonic()
+    last = monotonic()
 
     def watch(label: str, now: Progress) -> None:
         nonlocal last
         if monotonic() - last > QUIET_SECONDS:
             last = monotonic()
-            print(describe(label, now, last - began), file=sys.stderr, flush=True)
+            print(describe(label, now), file=sys.stderr, flush=True)
 
     return watch
 
 
-def describe(label: str, now: Progress, seconds: float) -> str:
+def describe(label: str, now: Progress) -> str:
+    rate = now.transitions / now.seconds if now.seconds else 0.0
     return (
-        f"{label}: depth {now.depth}, {now.states:,} states, {now.transitions:,} transitions, "
-        f"{now.waiting:,} waiting, {seconds:.0f} s"
+        f"{label}: depth {now.depth}, {now.states:,} states, {now.transitions:,} transitions "
+        f"({rate:,.0f}/s), {now.waiting:,} states waiting"
     )

@@ -70,10 +70,13 @@ class Report(Generic[S_co, O_co]):
 
 
 class Progress(NamedTuple):
+    """Of one exploration so far; `waiting` states are still to be expanded."""
+
     states: int
     transitions: int
     depth: int
     waiting: int
+    seconds: float
 
 
 def expand(
@@ -129,7 +132,7 @@ class Explorer(Generic[S, O]):
     progress: Callable[[Progress], object] = lambda now: None
 
     def run(self) -> Report[S, O]:
-        began, scope = perf_counter(), self.scope
+        self.began, scope = perf_counter(), self.scope
         start = scope.initial()
         key, orbit = scope.canonical(start, self.symmetric)
         self.visited, self.represented, self.transitions = {key}, orbit, 0
@@ -148,7 +151,7 @@ class Explorer(Generic[S, O]):
             represented,
             self.transitions,
             depth,
-            perf_counter() - began,
+            perf_counter() - self.began,
             self.pending,
             judge.unjudged,
             judge.transparent,
@@ -172,7 +175,9 @@ class Explorer(Generic[S, O]):
                     self.visited.add(node.key)
                     self.represented += node.orbit
                     following.append(node)
-            self.progress(Progress(len(self.visited), self.transitions, depth + 1, len(following)))
+            seconds = perf_counter() - self.began
+            now = len(self.visited), self.transitions, depth + 1, len(following)
+            self.progress(Progress(*now, seconds))
         return following, divergence
 
     def expansions(self, level: list[Node[S, O]]) -> Iterator[Expansion[S, O]]:
