@@ -26,7 +26,8 @@ class ManagerBounds(NamedTuple):
 class Preset(NamedTuple):
     """Bounds for pools; for the manager of the first profile; for those of the other profiles.
 
-    A manager does not branch on policy or ownership, so it is explored at length only once.
+    A manager does not branch on policy or ownership, so it is explored at length only once, and
+    not with copies, where who holds which of them multiplies the states.
     """
 
     capacities: tuple[int, ...]
@@ -58,6 +59,7 @@ def manager_scopes(name: ScopeName, profile: Profile, first: bool) -> tuple[Mana
     preset = PRESETS[name]
     if not first and profile.ownership not in preset.ownerships:
         return ()
-    envs, capacity, keys = preset.manager if first else preset.other_managers
+    lengthy = first and profile.ownership is not Ownership.COPY
+    envs, capacity, keys = preset.manager if lengthy else preset.other_managers
     config = Config(game_segment_length=capacity, num_simulations=1)
     return (ManagerScope(profile, config, envs, keys),)

@@ -1,0 +1,45 @@
+"""What is shown while a check runs, and where two states differ."""
+
+import pytest
+
+from spec.ops import Key, Ref, Set
+from spec.pool import new_pool, step
+from spec.profile import FIFO_REFERENCE
+from stateful_models import console
+from stateful_models.console import describe, plain_watch
+from stateful_models.difference import differences
+from stateful_models.explore import Progress
+
+
+def test_progress_names_states_transitions_and_rate() -> None:
+    shown = describe("pool FIFO COPY", Progress(1200, 30_000, 4, 17, 1.5))
+    assert shown == (
+        "pool FIFO COPY: depth 4, 1,200 states, 30,000 transitions (20,000/s), 17 states waiting"
+    )
+
+
+def test_plain_progress_is_sparing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 1.0, 2.0, 6.0, 6.0, 7.0])
+    monkeypatch.setattr(console, "monotonic", lambda: next(clock))
+    watch = plain_watch()
+    for turn in range(4):
+        watch("pool", Progress(turn, turn, 0, 0, 0.0))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [
+        "pool: depth 0, 2 states, 2 transitions (0/s), 0 states waiting"
+    ]
+
+
+def test_differences_are_paths_to_values() -> None:
+    start = new_pool(FIFO_REFERENCE, 1, 2)
+    one, _ = step(start, Set(Key(1), Ref(0)))
+    other, _ = step(start, Set(Key(1), Ref(1)))
+    assert list(differences(one, one)) == []
+    assert list(differences(one, other)) == [
+        "pool.entries[0].ref: expected 0, observed 1",
+        "pool.entries[0].as_set: expected 0, observed 1",
+    ]
+    assert next(differences(start, one)) == "pool.entries: expected 0 of them, observed 1"
