@@ -144,6 +144,10 @@ class PriorityOrder:
     def priority(self, key: int) -> float | None:
         return self._live[key][0]
 
+    def age(self, key: int) -> int:
+        """When the key was inserted; the smaller goes first among equals."""
+        return self._live[key][1]
+
 
 ORDERS: Final[dict[EvictionStrategy, Callable[[], EvictionOrder]]] = {
     EvictionStrategy.FIFO: FifoOrder,

@@ -20,6 +20,7 @@ import msgspec
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import SupportsBuffer, as_env, as_key, hash_state
 from kvref.manager import KVCacheManager
+from kvref.policy import PriorityOrder
 from kvref.pool import Cause, KVCachePool, Resident
 
 V = TypeVar("V")
@@ -30,18 +31,27 @@ VERSION = 1
 
 
 def hexadecimal(number: int) -> str:
-    return f"{number % 2**64:016x}"
+    """At least 16 characters; negative and longer numbers keep their sign and digits."""
+    return f"{number:016x}"
 
 
 def _bytes_of(value: object) -> int:
     return hash_state(cast(SupportsBuffer, value))
 
 
+def by_age(pool: KVCachePool[V]) -> list[Resident[V]]:
+    """Entries in the order in which ties are broken."""
+    order, residents = pool._order, list(pool.residents())
+    if isinstance(order, PriorityOrder):
+        residents.sort(key=lambda one: order.age(one.key))
+    return residents
+
+
 class Recorder(Generic[V]):
     """Records every pool operation of `manager` into `path` until closed (a context manager).
 
     The manager is the one that was passed in, not a copy: while a recorder is open its `get`,
-    `set` and clearing methods also write. Keys are recorded modulo 2**64.
+    `set` and clearing methods also write.
 
     Args:
         manager: any `KVCacheManager`, in use or new.
@@ -68,7 +78,7 @@ class Recorder(Generic[V]):
         self._tally: Counter[str] = Counter()
         self._parts: list[bool] = []
         self._env: int | None = None
-        loads = [self._entry(pool, one) for pool in manager.pools for one in pool.residents()]
+        loads = [self._entry(pool, one) for pool in manager.pools for one in by_age(pool)]
         gz = Path(path).suffix == ".gz"
         binary = Path(path).open("wb")  # noqa: SIM115 - closed by close()
         self._file = gzip.GzipFile("", "wb", fileobj=binary, mtime=0) if gz else binary
@@ -100,6 +110,9 @@ class Recorder(Generic[V]):
         self._count += 1
         self._tally[op] += 1
 
+    def _print(self, value: V) -> str:
+        return hexadecimal(self._fingerprint(value) % 2**64)
+
     def _number(self, value: V) -> int:
         """The number of a stored object; new for one not met while it was stored."""
         known = self._numbers.get(id(value))
@@ -119,7 +132,7 @@ class Recorder(Generic[V]):
             "p": pool.name,
             "k": hexadecimal(one.key),
             "slot": one.slot,
-            "fp": hexadecimal(self._fingerprint(one.value)),
+            "fp": self._print(one.value),
             "o": self._number(one.value),
         }
         return fields if one.priority is None else {**fields, "priority": str(one.priority)}
@@ -142,7 +155,7 @@ class Recorder(Generic[V]):
             fields["hit"] = value is not None
             if value is not None:
                 fields["slot"] = pool._slots[key]
-                fields["fp"] = hexadecimal(self._fingerprint(value))
+                fields["fp"] = self._print(value)
                 fields["o"] = self._number(value)
             self._write("get", fields if self._env is None else {**fields, "env": self._env})
             return value
@@ -157,7 +170,7 @@ class Recorder(Generic[V]):
         ) -> int:
             key, handed = as_key(cache_key), None
             if kv_cache is not None:
-                handed = hexadecimal(self._fingerprint(kv_cache))
+                handed = self._print(kv_cache)
             before = {one.key: one for one in pool.residents()}
             slot = plain(cache_key, kv_cache, priority=priority)
             stored = pool._values[key]

@@ -6,10 +6,10 @@ from spec.manager import Lookups, ManagerState, pool_index, tier_of
 from spec.ops import (
     ClearAll,
     ClearTier,
-    EnvId,
     Hit,
     Lookup,
     ManagerOp,
+    Miss,
     On,
     Op,
     Read,
@@ -73,27 +73,41 @@ def untouched(t: ManagerTransition, but: set[int]) -> bool:
 
 
 def frame(t: ManagerTransition) -> bool:
-    """An operation on one pool leaves every other pool as it was."""
-    return not isinstance(t.op, On) or untouched(t, addressed(t))
+    """An operation on one pool leaves every other pool as it was; on no pool, it is refused."""
+    if not isinstance(t.op, On):
+        return True
+    named = pool_index(t.before, t.op.tier, t.op.env) is not None
+    return untouched(t, addressed(t)) and (named or refused(t))
 
 
-def asked(t: ManagerTransition, tier: Tier, env: EnvId | None) -> Pool:
-    """The pool of that tier which serves `env`, before the operation."""
-    index = pool_index(t.before, tier, env)
-    assert index is not None, "only of a lookup that was not refused"
-    return t.before.pools[index]
+def refused(t: ManagerTransition) -> bool:
+    return isinstance(t.response, Refused) and t.after == t.before
+
+
+def asked(t: ManagerTransition, tier: Tier) -> Pool | None:
+    """The pool of that tier which serves a proper lookup, before it."""
+    if not isinstance(t.op, Lookup) or t.op.key is None:
+        return None
+    index = pool_index(t.before, tier, t.op.env)
+    return None if index is None else t.before.pools[index]
+
+
+def found_in(t: ManagerTransition, tier: Tier) -> bool:
+    pool = asked(t, tier)
+    return pool is not None and isinstance(t.op, Lookup) and find(pool, t.op.key) is not None
 
 
 def lookup_order(t: ManagerTransition) -> bool:
     """Init, then recur: a hit in init leaves recur untouched, counters included."""
-    if not isinstance(t.op, Lookup) or isinstance(t.response, Refused):
+    if not isinstance(t.op, Lookup):
         return True
-    in_init = find(asked(t, Tier.INIT, t.op.env), t.op.key) is not None
-    in_recur = find(asked(t, Tier.RECUR, t.op.env), t.op.key) is not None
-    may = addressed(t)
-    if in_init:
-        may -= {pool_index(t.before, Tier.RECUR, t.op.env) or 0}
-    return isinstance(t.response, Hit) == (in_init or in_recur) and untouched(t, may)
+    if asked(t, Tier.INIT) is None:
+        return refused(t)
+    in_init = found_in(t, Tier.INIT)
+    right = Hit if in_init or found_in(t, Tier.RECUR) else Miss
+    recur = pool_index(t.before, Tier.RECUR, t.op.env)
+    may = {index for index in addressed(t) if not (in_init and index == recur)}
+    return isinstance(t.response, right) and untouched(t, may)
 
 
 def tiers(t: ManagerTransition) -> bool:
@@ -109,13 +123,13 @@ def logical_lookups(t: ManagerTransition) -> bool:
     if isinstance(t.op, ResetAllStats) or not t.after.profile.counting:
         return t.after.lookups == Lookups()
     before, after = t.before.lookups, t.after.lookups
-    if not isinstance(t.op, Lookup) or isinstance(t.response, Refused):
+    if asked(t, Tier.INIT) is None:
         return after == before
-    if not isinstance(t.response, Hit):
-        return after == before._replace(misses=before.misses + 1)
-    if find(asked(t, Tier.INIT, t.op.env), t.op.key) is not None:
+    if found_in(t, Tier.INIT):
         return after == before._replace(init_hits=before.init_hits + 1)
-    return after == before._replace(recur_hits=before.recur_hits + 1)
+    if found_in(t, Tier.RECUR):
+        return after == before._replace(recur_hits=before.recur_hits + 1)
+    return after == before._replace(misses=before.misses + 1)
 
 
 def sized(t: ManagerTransition) -> bool:
@@ -137,10 +151,7 @@ def init_operation(t: ManagerTransition) -> bool:
 
 
 def hit_in_both(t: ManagerTransition) -> bool:
-    if not isinstance(t.op, Lookup) or isinstance(t.response, Refused):
-        return False
-    env, key = t.op.env, t.op.key
-    return all(find(asked(t, tier, env), key) is not None for tier in (Tier.INIT, Tier.RECUR))
+    return found_in(t, Tier.INIT) and found_in(t, Tier.RECUR)
 
 
 def clears_one_of_two(t: ManagerTransition) -> bool:
@@ -150,7 +161,7 @@ def clears_one_of_two(t: ManagerTransition) -> bool:
 
 
 def found_in_recur(t: ManagerTransition) -> bool:
-    return isinstance(t.op, Lookup) and isinstance(t.response, Hit) and not hit_in_both(t)
+    return found_in(t, Tier.RECUR) and not found_in(t, Tier.INIT)
 
 
 def any_full(t: ManagerTransition) -> bool:

@@ -41,7 +41,7 @@ def abstract_pool(
     slots, values, order = pool._slots, pool._values, pool._order
     keys = list(order)
     if isinstance(order, PriorityOrder):
-        keys.sort(key=lambda key: order._live[key][1])  # the specification keeps them by age
+        keys.sort(key=order.age)  # the specification keeps them so
     if values.keys() != slots.keys():
         keys += [key for key in values if key not in slots]
     private = profile.ownership is spec.profile.Ownership.COPY

@@ -10,6 +10,9 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+KeyHex: TypeAlias = Annotated[
+    str, Meta(pattern="^(?:[0-9a-f]{16}|-[0-9a-f]{15}|-?[0-9a-f]{17,64})$")
+]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31)]
 Size: TypeAlias = Annotated[int, Meta(ge=1, le=2**24)]
 Envs: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
@@ -76,7 +79,7 @@ class Record(Struct, tag_field="op", forbid_unknown_fields=True, frozen=True):
 
 
 class Left(Struct, forbid_unknown_fields=True, frozen=True):
-    k: Hex
+    k: KeyHex
     slot: Count
     fp: Hex
     o: Count
@@ -85,7 +88,7 @@ class Left(Struct, forbid_unknown_fields=True, frozen=True):
 
 class Get(Record, tag="get", frozen=True, kw_only=True):
     p: str
-    k: Hex
+    k: KeyHex
     hit: bool
     slot: Count | UnsetType = UNSET
     sz: Count | UnsetType = UNSET
@@ -101,14 +104,14 @@ class Get(Record, tag="get", frozen=True, kw_only=True):
 
 class Set(Record, tag="set", frozen=True, kw_only=True):
     p: str
-    k: Hex
+    k: KeyHex
     slot: Count
     new: bool
     fp: Hex
     sz: Count | UnsetType = UNSET
     o: Count | UnsetType = UNSET
     env: Count | UnsetType = UNSET
-    ev: Hex | UnsetType = UNSET
+    ev: KeyHex | UnsetType = UNSET
     left: list[Left] | UnsetType = UNSET
     priority: Number | UnsetType = UNSET
     stored_fp: Hex | UnsetType = UNSET
@@ -129,7 +132,7 @@ class Clear(Record, tag="clear", frozen=True, kw_only=True):
 
 class Lookup(Record, tag="hget", frozen=True, kw_only=True):
     env: Count
-    k: Hex
+    k: KeyHex
     source: Literal["init", "recur"] | None = msgspec.field(name="from")
     parts: Literal[1, 2]
     via: str = ""
@@ -166,7 +169,7 @@ class Mark(Record, tag="mark", frozen=True, kw_only=True):
 
 class Entry(Record, frozen=True, kw_only=True):
     p: str
-    k: Hex
+    k: KeyHex
     slot: Count
     fp: Hex
     o: Count
