@@ -11,7 +11,16 @@ from kvref.errors import (
 from kvref.keying import hash_state
 from kvref.manager import KVCacheManager, StatsSummary
 from kvref.policy import EvictionStrategy
-from kvref.pool import Cause, Departure, KVCachePool, Ownership, Resident
+from kvref.pool import (
+    Cause,
+    Cloneable,
+    Departure,
+    KVCachePool,
+    OnEvict,
+    Ownership,
+    Resident,
+    Sealable,
+)
 from kvref.recording import Recorder
 from kvref.sizing import PoolSizes, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
@@ -19,6 +28,7 @@ from kvref.stats import CacheStats, LookupStats
 __all__ = [
     "CacheStats",
     "Cause",
+    "Cloneable",
     "Departure",
     "EvictionStrategy",
     "KVCacheError",
@@ -29,10 +39,12 @@ __all__ = [
     "KVCacheTypeError",
     "KVCacheValueError",
     "LookupStats",
+    "OnEvict",
     "Ownership",
     "PoolSizes",
     "Recorder",
     "Resident",
+    "Sealable",
     "SealedError",
     "SizingProfile",
     "StatsSummary",

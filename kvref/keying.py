@@ -45,7 +45,7 @@ def as_integer(value: object, what: str) -> int:
     if type(value) is int:
         return value
     if not isinstance(value, bool):
-        with suppress(TypeError):
+        with suppress(Exception):  # whatever a foreign __index__ raises, it is no integer
             return index(value)  # type: ignore[arg-type]  # what has no __index__ raises
     raise KVCacheTypeError(f"{what} must be an integer, not {show(value)}")
 

@@ -77,6 +77,10 @@ class KVCacheManager(Generic[V]):
             ownership.name,
         )
 
+    def __getstate__(self) -> dict[str, object]:
+        """What a copy or a pickle takes along: not the methods that a `Recorder` shadows."""
+        return {name: value for name, value in vars(self).items() if name != "hierarchical_get"}
+
     @property
     def pools(self) -> tuple[KVCachePool[V], ...]:
         """Every pool: init by environment, recur, wm."""

@@ -1,7 +1,8 @@
 """Eviction policies: each keeps an order of keys and names the next to go. Pools do the rest."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from enum import Enum
 from functools import partial
 from heapq import heapify, heappop, heappush
@@ -55,11 +56,15 @@ class FifoOrder:
 
     place: Callable[[int, float], object] | None = None
 
-    def __init__(self) -> None:
-        self._keys: OrderedDict[int, int] = OrderedDict()
+    def __init__(self, slots: Iterable[tuple[int, int]] = ()) -> None:
+        self._keys: OrderedDict[int, int] = OrderedDict(slots)
         self.slots: dict[int, int] = self._keys
         self.touch: Callable[[int], object] | None = None
         self.evict = partial(self._keys.popitem, False)  # a C call: `set` waits for it
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Copies and pickles are built anew: bound C methods would stay bound to this one."""
+        return type(self), (tuple(self._keys.items()),)
 
     def rank(self, priority: SupportsFloat) -> float:
         raise KVCacheValueError(
@@ -82,8 +87,8 @@ class FifoOrder:
 class LruOrder(FifoOrder):
     """Recency: a hit and a set both make a key the last to go."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, slots: Iterable[tuple[int, int]] = ()) -> None:
+        super().__init__(slots)
         self.touch = self._keys.move_to_end
 
 
@@ -101,12 +106,18 @@ class PriorityOrder:
         self._heap: list[tuple[float, int, int]] = []
         self._next_age = 0
 
+    def __copy__(self) -> "PriorityOrder":
+        return deepcopy(self)
+
     def rank(self, priority: SupportsFloat) -> float:
         if type(priority) is int:
             return priority
-        if isinstance(priority, bool) or not hasattr(priority, "__float__"):
+        try:
+            number = None if isinstance(priority, bool) else float(priority)
+        except (TypeError, ValueError, OverflowError):
+            number = None
+        if number is None or isinstance(priority, str):
             raise KVCacheTypeError(f"priority must be a number, not {show(priority)}")
-        number = float(priority)
         if isnan(number):
             raise KVCacheValueError(f"priority must be ordered, which {show(priority)} is not")
         return number

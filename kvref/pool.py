@@ -1,12 +1,13 @@
 """One bounded store of cache entries."""
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from enum import Enum
 from typing import Generic, NamedTuple, Protocol, SupportsFloat, SupportsIndex, TypeVar, cast
 
 from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import as_key, as_size
-from kvref.policy import ORDERS, EvictionStrategy
+from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
 from kvref.stats import CacheStats
 
 V = TypeVar("V")
@@ -70,8 +71,10 @@ def _sealed(value: object) -> object:
 
 
 def _sealed_copy(value: object) -> object:
-    if not hasattr(value, "clone"):
-        raise KVCacheTypeError(f"COPY storage needs values with clone(), not {show(value)}")
+    if not (hasattr(value, "clone") and hasattr(value, "seal")):
+        raise KVCacheTypeError(
+            f"COPY storage needs values with clone() and seal(), not {show(value)}"
+        )
     return _sealed(cast(Cloneable, value).clone())
 
 
@@ -115,18 +118,39 @@ class KVCachePool(Generic[V]):
             raise KVCacheValueError(f"{show(eviction_strategy)} is no EvictionStrategy")
         if not isinstance(ownership, Ownership):
             raise KVCacheValueError(f"{show(ownership)} is no Ownership")
+        if on_evict is not None and not callable(on_evict):
+            raise KVCacheTypeError(f"on_evict must be callable, not {show(on_evict)}")
         self.eviction_strategy = eviction_strategy
         self.ownership = ownership
         self.name = name
         self.on_evict = on_evict
         self.stats = CacheStats() if enable_stats else None
-        self._values: dict[int, V] = {}
-        self._order = ORDERS[eviction_strategy]()
-        self._slots = self._order.slots
-        self._place = self._order.place
-        self._touch = self._order.touch
-        self._prepare = cast(Callable[[V], V] | None, _PREPARE[ownership])
         self._announcing = False
+        self._adopt({}, ORDERS[eviction_strategy]())
+
+    def _adopt(self, values: dict[int, V], order: EvictionOrder) -> None:
+        """Take over these entries, and bind what the hot paths call."""
+        self._values = values
+        self._order = order
+        self._slots = order.slots
+        self._place = order.place
+        self._touch = order.touch
+        self._prepare = cast(Callable[[V], V] | None, _PREPARE[self.ownership])
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a copy or a pickle takes along: its own containers, nothing bound to this pool."""
+        names = "pool_size", "eviction_strategy", "ownership", "name", "on_evict"
+        return {
+            **{name: getattr(self, name) for name in names},
+            "stats": copy(self.stats),
+            "_values": dict(self._values),
+            "_order": copy(self._order),
+        }
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        values, order = state.pop("_values"), state.pop("_order")
+        vars(self).update(state, _announcing=False)
+        self._adopt(cast(dict[int, V], values), cast(EvictionOrder, order))
 
     def get(self, cache_key: SupportsIndex) -> V | None:
         """The entry under `cache_key`, or None. A hit refreshes its recency (LRU)."""

@@ -18,7 +18,7 @@ from typing import Generic, Self, SupportsFloat, SupportsIndex, TypeVar, cast
 import msgspec
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import SupportsBuffer, as_env, as_key, hash_state
+from kvref.keying import SupportsBuffer, as_env, as_integer, as_key, hash_state
 from kvref.manager import KVCacheManager
 from kvref.policy import PriorityOrder
 from kvref.pool import Cause, KVCachePool, Resident
@@ -64,7 +64,7 @@ class Recorder(Generic[V]):
         self,
         manager: KVCacheManager[V],
         path: str | Path,
-        fingerprint: Callable[[V], int] = _bytes_of,
+        fingerprint: Callable[[V], SupportsIndex] = _bytes_of,
     ) -> None:
         if not isinstance(manager, KVCacheManager):
             raise KVCacheTypeError(f"only a KVCacheManager can be recorded, not {show(manager)}")
@@ -111,7 +111,7 @@ class Recorder(Generic[V]):
         self._tally[op] += 1
 
     def _print(self, value: V) -> str:
-        return hexadecimal(self._fingerprint(value) % 2**64)
+        return hexadecimal(as_integer(self._fingerprint(value), "a fingerprint") % 2**64)
 
     def _number(self, value: V) -> int:
         """The number of a stored object; new for one not met while it was stored."""
@@ -149,13 +149,15 @@ class Recorder(Generic[V]):
         plain = pool.get
 
         def get(cache_key: SupportsIndex) -> V | None:
-            value, key = plain(cache_key), as_key(cache_key)
+            key, there = as_key(cache_key), pool.peek(cache_key)
+            print_ = None if there is None else self._print(there)  # may raise: nothing has changed
+            value = plain(cache_key)
             self._parts.append(value is not None)
             fields: dict[str, object] = {"p": pool.name, "k": hexadecimal(key)}
             fields["hit"] = value is not None
             if value is not None:
-                fields["slot"] = pool._slots[key]
-                fields["fp"] = self._print(value)
+                fields["slot"] = pool._slots.get(key, 0)
+                fields["fp"] = print_ if value is there else self._print(value)
                 fields["o"] = self._number(value)
             self._write("get", fields if self._env is None else {**fields, "env": self._env})
             return value
@@ -172,10 +174,16 @@ class Recorder(Generic[V]):
             if kv_cache is not None:
                 handed = self._print(kv_cache)
             before = {one.key: one for one in pool.residents()}
+            about = [one for one in before.values() if one.key == key][:1]
+            about += list(before.values())[:1]  # these may leave; their fingerprints may raise
+            prints = {one.key: self._left(pool, one) for one in about}
             slot = plain(cache_key, kv_cache, priority=priority)
             stored = pool._values[key]
             left = [
-                self._left(pool, old, Cause.UPDATED if old.key == key else Cause.EVICTED)
+                {
+                    **(prints.get(old.key) or self._left(pool, old)),
+                    "why": (Cause.UPDATED if old.key == key else Cause.EVICTED).value,
+                }
                 for old in before.values()
                 if old.key not in pool or (old.key == key and old.value is not stored)
             ]
@@ -198,16 +206,17 @@ class Recorder(Generic[V]):
 
         return set_
 
-    def _left(self, pool: KVCachePool[V], one: Resident[V], cause: Cause) -> dict[str, object]:
+    def _left(self, pool: KVCachePool[V], one: Resident[V]) -> dict[str, object]:
         entry = self._entry(pool, one)
-        return {**{name: entry[name] for name in ("k", "slot", "fp", "o")}, "why": cause.value}
+        return {name: entry[name] for name in ("k", "slot", "fp", "o")}
 
     def _forgetting(self, pool: KVCachePool[V]) -> Callable[[], None]:
         plain = pool._forget
 
         def forget() -> None:
             by_slot = sorted(pool.residents(), key=lambda one: one.slot)
-            left = [self._left(pool, one, Cause.CLEARED) for one in by_slot]
+            why = {"why": Cause.CLEARED.value}
+            left = [self._left(pool, one) | why for one in by_slot]
             plain()
             self._write("clear", {"p": pool.name, "n": len(left), "left": left})
             self._release()

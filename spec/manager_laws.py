@@ -6,7 +6,6 @@ from spec.manager import Lookups, ManagerState, pool_index, tier_of
 from spec.ops import (
     ClearAll,
     ClearTier,
-    Hit,
     Lookup,
     ManagerOp,
     Miss,
@@ -21,7 +20,7 @@ from spec.ops import (
     Tier,
     Write,
 )
-from spec.pool import Pool, PoolState, find
+from spec.pool import Pool, PoolState, deliver, find
 from spec.sizing import capacities
 from spec.transition import CLIENT_OPS, Law, Transition, observed
 
@@ -104,10 +103,19 @@ def lookup_order(t: ManagerTransition) -> bool:
     if asked(t, Tier.INIT) is None:
         return refused(t)
     in_init = found_in(t, Tier.INIT)
-    right = Hit if in_init or found_in(t, Tier.RECUR) else Miss
     recur = pool_index(t.before, Tier.RECUR, t.op.env)
     may = {index for index in addressed(t) if not (in_init and index == recur)}
-    return isinstance(t.response, right) and untouched(t, may)
+    return t.response == due(t) and untouched(t, may)
+
+
+def due(t: ManagerTransition) -> Response:
+    """What a proper lookup answers: init's entry, else recur's, else a miss."""
+    for tier in (Tier.INIT, Tier.RECUR):
+        pool = asked(t, tier)
+        entry = find(pool, t.op.key) if pool is not None and isinstance(t.op, Lookup) else None
+        if pool is not None and entry is not None:
+            return deliver(pool, t.before.heap, entry)
+    return Miss()
 
 
 def tiers(t: ManagerTransition) -> bool:

@@ -30,6 +30,7 @@ class Target:
     pool: PoolFactory | None
     manager: ManagerFactory | None
     profiles: tuple[Profile, ...]
+    transparent: bool = True
 
 
 KVREF: Final = Target("kvref", KvrefPool, KvrefManager, KvrefPool.profiles)
@@ -102,7 +103,8 @@ def check(
             found = reports(runs, partial(watch, f"pool {title(profile)}"))
             yield Row("pool", profile, pools, found)
         if target.manager is not None:
-            managers = manager_scopes(scope, profile, first=profile == profiles[0])
+            lengthy = target.transparent and profile == profiles[0]
+            managers = manager_scopes(scope, profile, lengthy)
             tasks = [
                 Explorer(m, partial(m.build, target.manager), symmetric, executor, jobs)
                 for m in managers
@@ -126,4 +128,10 @@ def reports(
 
 
 def title(profile: Profile) -> str:
-    return f"{profile.policy.name} {profile.ownership.name}"
+    """Policy and ownership, and every choice that is not the usual one."""
+    usual = Profile(profile.policy, profile.ownership)
+    choices = [profile.policy.value, profile.ownership.value]
+    for name in ("fifo_update", "recur_scope", "sizing"):
+        choice = getattr(profile, name)
+        choices += [choice.value] if choice is not getattr(usual, name) else []
+    return " ".join(choices if profile.counting else [*choices, "uncounted"])

@@ -5,10 +5,12 @@ Exit status: 0 conforms, 1 a law is broken, 2 usage or input.
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,21 +22,31 @@ from stateful_models.console import output, refuse, watching, writable, write_js
 from stateful_models.presets import ScopeName
 from stateful_models.report import as_data, conclude, table
 from stateful_models.repro import repro
-from stateful_models.target import TargetError, find_target
+from stateful_models.subject import SubjectError
+from stateful_models.target import TargetError, find_target, travels
 from stateful_models.timeline import timeline
 from stateful_models.trace_cli import traces
 
 app: Final = typer.Typer(
     help="The formally specified reference for the KV cache of tree-searching world models.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(traces, name="trace")
 
 
+def show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"kvref {version('kvref')}")
+        raise typer.Exit
+
+
 @app.callback()
-def kvref() -> None:
+def kvref(
+    wanted: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
     """The formally specified reference for the KV cache of tree-searching world models."""
 
 
@@ -45,8 +57,17 @@ def workers(jobs: int) -> Iterator[Executor | None]:
         yield None
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as executor:
-        yield executor
+    with ProcessPoolExecutor(jobs, context, ignore_interrupts) as executor:
+        try:
+            yield executor
+        except KeyboardInterrupt:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def ignore_interrupts() -> None:
+    """In a worker: Ctrl-C is the main process's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @app.command("check")
@@ -79,9 +100,17 @@ def check_command(
     profiles = selected(target, policy, ownership)
     if not profiles:
         refuse(f"{target.name} claims no profile with that policy and ownership")
+    if jobs > 1 and not travels(target):
+        print(f"kvref: {target.name} is not a module's own, so one process it is", file=sys.stderr)
+        jobs = 1
     console = output()
-    with workers(jobs) as executor, watching() as watch:
-        rows = list(check(target, scope, profiles, symmetry, executor, jobs, watch))
+    try:
+        with workers(jobs) as executor, watching() as watch:
+            rows = list(check(target, scope, profiles, symmetry, executor, jobs, watch))
+    except SubjectError as error:
+        refuse(f"{target.name}: {error}")
+    except BrokenExecutor:
+        refuse(f"{target.name} ended the process that it ran in")
     console.print(table(rows))
     broken = [row for row in rows if row.divergence is not None]
     for row in broken[:1]:
@@ -102,6 +131,9 @@ def main() -> None:
     except typer.TyperException as error:
         refuse(error.format_message())
     except (typer.Abort, KeyboardInterrupt):
-        print("kvref: interrupted", file=sys.stderr)
         status = 130
+    except OSError as error:
+        refuse(f"cannot go on: {error.strerror or error}")
+    if status == 130:
+        print("kvref: interrupted", file=sys.stderr)
     sys.exit(status or 0)

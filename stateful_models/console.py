@@ -24,9 +24,14 @@ def output() -> Console:
     return console if console.is_terminal else Console(width=120)
 
 
+def complain(why: str) -> None:
+    """One line on standard error."""
+    print(f"kvref: {' '.join(why.split())}", file=sys.stderr)
+
+
 def refuse(why: str) -> NoReturn:
     """One line on standard error, exit status 2."""
-    print(f"kvref: {' '.join(why.split())}", file=sys.stderr)
+    complain(why)
     raise SystemExit(2)
 
 

@@ -90,7 +90,7 @@ def expand(
     """Every operation in each of these states, up to the first that goes wrong."""
     result: Expansion[S, O] = Expansion()
     judge, seen = Judge(scope, build, pending), set[Hashable]()
-    alphabet = scope.alphabet(build().reports)
+    alphabet = scope.alphabet(judge.reports)
     for node in nodes:
         ops = (*alphabet, *scope.writes(node.state))
         for op, after, divergence in judge.expand(node.state, node.history, ops):

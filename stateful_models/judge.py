@@ -11,6 +11,7 @@ from stateful_models.subject import (
     Aspect,
     Retaining,
     Subject,
+    SubjectError,
     Transparent,
     completed,
     unjudged,
@@ -52,7 +53,7 @@ def first_divergence(
 ) -> Divergence[S, O] | None:
     """The first operation of a history that goes wrong, if one does."""
     judge, state = Judge(scope, build, frozenset()), scope.initial()
-    wrong, subject = judge.initial(state), build()
+    wrong, subject = judge.initial(state), judge.build()
     for done, op in enumerate(history):
         if wrong is not None:
             return wrong
@@ -68,18 +69,25 @@ class Judge(Generic[S, O]):
         self, scope: Scope[S, O], build: Callable[[], Subject[O]], pending: frozenset[str]
     ) -> None:
         self.scope = scope
-        self.build = build
+        self.make = build
         self.occurred: set[str] = set()
-        first = build()
+        first = self.build()
         self.reports = first.reports
         self.transparent = isinstance(first, Transparent)
         situations = scope.situations()
-        hidden = unjudged(first.reports, self.transparent)
-        self.unjudged = hidden.intersection(situations)
+        self.unjudged = unjudged(first.reports, self.transparent)
         judged = pending - self.unjudged
         self.pending = {code: s for code, s in situations.items() if code in judged}
         self.probes = scope.probes(first.reports)
         self.retains = isinstance(first, Retaining) and Aspect.RETENTION in first.reports
+
+    def build(self) -> Subject[O]:
+        try:
+            return self.make()
+        except (Exception, SystemExit) as error:
+            raise SubjectError(
+                f"making a subject for {self.scope.label} raised {type(error).__name__}: {error}"
+            ) from error
 
     def initial(self, start: S) -> Divergence[S, O] | None:
         shown = self.shown(self.build())
@@ -88,7 +96,15 @@ class Judge(Generic[S, O]):
         return Divergence((), None, None, start, shown, self.scope.unsound(shown))
 
     def shown(self, subject: Subject[O]) -> S | None:
-        return cast(Transparent[S], subject).abstract() if self.transparent else None
+        return self.abstract(subject) if self.transparent else None
+
+    def abstract(self, subject: Subject[O]) -> S:
+        try:
+            return cast(Transparent[S], subject).abstract()
+        except (Exception, SystemExit) as error:
+            raise SubjectError(
+                f"abstract() of {type(subject).__name__} raised {type(error).__name__}: {error}"
+            ) from error
 
     def at(self, history: tuple[O, ...]) -> Subject[O]:
         """A new subject that has performed this history."""
@@ -155,8 +171,9 @@ class Judge(Generic[S, O]):
     def perform(self, subject: Subject[O], before: S, op: O) -> tuple[S, Divergence[S, O] | None]:
         """The specification's state after `op`, and how the subject differs, if it does."""
         after, expected = self.scope.step(before, op)
-        observed, reports = subject.perform(op), self.reports
-        shown = cast(Transparent[S], subject).abstract() if self.transparent else after
+        reports = self.reports
+        observed = visible(subject.perform(op), reports)
+        shown = self.abstract(subject) if self.transparent else after
         laws = self.scope.broken(before, op, expected, after)
         if self.pending:
             self.note(before, op, expected, after)
@@ -166,7 +183,7 @@ class Judge(Generic[S, O]):
         if look is None or cast(Retaining, subject).retained() == self.scope.retained(after):
             return after, None
         _, expected = self.scope.step(after, look)
-        observed = subject.perform(look)
+        observed = visible(subject.perform(look), reports)
         if observed == visible(expected, reports):
             return after, None
         return after, self.diverged(subject, after, (op, look), observed)

@@ -1,11 +1,12 @@
 """kvref's manager as a subject: the driver and the abstraction function."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
 from kvref import KVCacheManager, KVCachePool, SizingProfile
 from spec.manager import Lookups, ManagerState
-from spec.ops import Contents, Counters, Key, Tier
+from spec.ops import Contents, Counters, Tier
 from spec.profile import Policy, Profile
 from spec.sizing import Config
 from stateful_models.manager_subject import ManagerSubject
@@ -93,8 +94,8 @@ class KvrefManager(ManagerSubject):
     def peek(self, tier: Tier, env: int | None, key: int) -> object | None:
         return self.pool(tier, env).peek(key)
 
-    def keys(self, tier: Tier, env: int | None) -> frozenset[Key]:
-        return frozenset(map(Key, keys(self.pool(tier, env))))
+    def keys(self, tier: Tier, env: int | None) -> Iterable[int]:
+        return keys(self.pool(tier, env))
 
     def counters(self, tier: Tier, env: int | None) -> Counters:
         return counters(self.pool(tier, env))

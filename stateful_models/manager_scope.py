@@ -87,7 +87,9 @@ class ManagerScope:
         keys = [Key(key) for key in range(self.keys)]
         ops += [Lookup(EnvId(env), key) for env in range(self.envs) for key in keys]
         ops += [ClearTier(tier) for tier in Tier]
-        ops += [ClearAll(), ResetAllStats()]
+        ops.append(ClearAll())
+        if Aspect.COUNTERS in reports:
+            ops.append(ResetAllStats())
         if Aspect.REFUSALS in reports:
             ops += [Lookup(EnvId(-1), keys[0]), Lookup(EnvId(0), None)]
             ops += [On(Tier.INIT, bad, Get(keys[0])) for bad in (None, EnvId(-1), EnvId(self.envs))]

@@ -1,6 +1,7 @@
 """A manager under test: what an adapter writes, and how it answers operations."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar, assert_never
 
 from spec.ops import (
@@ -43,7 +44,9 @@ from stateful_models.subject import Aspect, found, operand, rank
 class ManagerSubject(ABC):
     """A manager under test: write `start`, `get`, `set`, `clear` and `lookup`.
 
-    `env` is None for the tiers that all environments share.
+    `env` is None for the tiers that all environments share. `reports` as in `PoolSubject`, without
+    RETENTION; COUNTERS also wants `reset_counters(None, None)`, which resets every pool's and the
+    lookups' own.
     """
 
     reports: frozenset[Aspect] = frozenset()
@@ -55,7 +58,7 @@ class ManagerSubject(ABC):
         self.client = self.make_client(objects)
         self.private = profile.ownership is Ownership.COPY
         self.departed: list[Left] = []
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.start(profile, config, envs)
 
     def make_client(self, objects: int) -> Client:
@@ -83,7 +86,7 @@ class ManagerSubject(ABC):
     def peek(self, tier: Tier, env: int | None, key: int) -> object | None:
         raise NotImplementedError("Aspect.INSPECTION needs peek")
 
-    def keys(self, tier: Tier, env: int | None) -> frozenset[Key]:
+    def keys(self, tier: Tier, env: int | None) -> Iterable[int]:
         raise NotImplementedError("Aspect.INSPECTION needs keys")
 
     def counters(self, tier: Tier, env: int | None) -> Counters:
@@ -95,9 +98,10 @@ class ManagerSubject(ABC):
     def perform(self, op: ManagerOp) -> Response:
         """One operation; whatever the manager raises is a refusal, kept in `error`."""
         self.departed.clear()
+        self.error = None
         try:
             return self.answer(op)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.error = error.with_traceback(None)
             return Refused()
 
@@ -149,7 +153,8 @@ class ManagerSubject(ABC):
     def census(self, tier: Tier, env: int | None) -> Census:
         """Keys and counters of one pool; what it alone keeps alive cannot be told from outside."""
         tells = self.reports
-        keys = self.keys(tier, env) if Aspect.INSPECTION in tells else frozenset()
+        inspected = Aspect.INSPECTION in tells
+        keys = frozenset(map(Key, self.keys(tier, env))) if inspected else frozenset()
         counters = self.counters(tier, env) if Aspect.COUNTERS in tells else Counters()
         return Census(keys, frozenset(), 0, counters)
 

@@ -26,8 +26,9 @@ class ManagerBounds(NamedTuple):
 class Preset(NamedTuple):
     """Bounds for pools; for the manager of the first profile; for those of the other profiles.
 
-    A manager does not branch on policy or ownership, so it is explored at length only once, and
-    not with copies, where who holds which of them multiplies the states.
+    A manager does not branch on policy or ownership, so it is explored at length only once; and
+    not with copies, where who holds which of them multiplies the states, nor as a black box,
+    where every last operation does.
     """
 
     capacities: tuple[int, ...]
@@ -61,5 +62,5 @@ def manager_scopes(name: ScopeName, profile: Profile, first: bool) -> tuple[Mana
         return ()
     lengthy = first and profile.ownership is not Ownership.COPY
     envs, capacity, keys = preset.manager if lengthy else preset.other_managers
-    config = Config(game_segment_length=capacity, num_simulations=1)
+    config = Config(game_segment_length=capacity, num_simulations=1, max_cache_size=capacity)
     return (ManagerScope(profile, config, envs, keys),)

@@ -9,7 +9,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from spec.laws import ALL
-from stateful_models.check import Row, Target
+from stateful_models.check import Row, Target, title
+from stateful_models.repro import source
 from stateful_models.timeline import answer, operation
 
 TITLES: Final = {law.code: law.title for law in ALL}
@@ -29,9 +30,13 @@ BLACK_BOX: Final = (
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One row of the closing table. `states` were visited, `represented` counts all renamings."""
+    """One row of the closing table. `states` were visited, `represented` counts all renamings.
+
+    `history` is for people; `operations` are the same as expressions over `spec.ops`.
+    """
 
     kind: str
+    profile: str
     policy: str
     ownership: str
     scopes: list[str]
@@ -45,8 +50,10 @@ class Line(msgspec.Struct, frozen=True):
     not_judged: list[str]
     laws_broken: list[str]
     history: list[str]
+    operations: list[str]
     expected: str | None
     observed: str | None
+    error: str | None
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -68,9 +75,10 @@ def line(row: Row) -> Line:
     wrong = row.divergence
     return Line(
         row.kind,
+        title(row.profile),
         row.profile.policy.value,
         row.profile.ownership.value,
-        [scope.label for scope in row.scopes],
+        [scope.label for scope in row.scopes[: len(row.reports)]],
         sum(report.states for report in row.reports),
         sum(report.represented for report in row.reports),
         sum(report.transitions for report in row.reports),
@@ -81,8 +89,10 @@ def line(row: Row) -> Line:
         sorted(row.unjudged),
         [] if wrong is None else list(wrong.laws),
         [] if wrong is None else [operation(op) for op in wrong.history],
+        [] if wrong is None else [source(op) for op in wrong.history],
         None if wrong is None else answer(wrong.expected),
         None if wrong is None else answer(wrong.observed),
+        None if wrong is None else wrong.error,
     )
 
 
@@ -102,8 +112,8 @@ def table(rows: Sequence[Row]) -> RenderableType:
         told = line(row)
         style = "green" if row.conforms else "bold red"
         shown.add_row(
-            f"{row.kind} {told.policy} {told.ownership}",
-            ", ".join(scope.capacities for scope in row.scopes),
+            f"{row.kind} {told.profile}",
+            ", ".join(scope.capacities for scope in row.scopes[: len(row.reports)]),
             f"{told.states:,}",
             f"{told.represented:,}",
             f"{told.transitions:,}",
@@ -129,7 +139,7 @@ def conclude(console: Console, target: Target, rows: Sequence[Row]) -> None:
     for row in rows:
         if row.divergence is not None:
             broken = ", ".join(f"{code} {TITLES[code]}" for code in row.divergence.laws)
-            name = f"{row.kind} {row.profile.policy.value} {row.profile.ownership.value}"
+            name = f"{row.kind} {title(row.profile)}"
             console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
         elif row.missing:
             console.print(f"never occurred within scope: {' '.join(sorted(row.missing))}")

@@ -140,11 +140,23 @@ def visible_left(left: tuple[Left, ...], reports: frozenset[Aspect]) -> tuple[Le
 NO_KEY = "no key"  # what stands for a key that must be refused
 
 
+class SubjectError(Exception):
+    """A subject that cannot be driven at all; one line says why."""
+
+
 class PoolSubject(ABC):
     """A pool under test: write `start`, `get`, `set` and `clear`; add what else it can tell.
 
-    Values are `Box` objects, which can be copied, cloned, sealed and written into. To store
-    others (tensors, say) override `make_client`.
+    Values are `Box` objects, with `clone()`, `seal()` and `write()`. To store others (tensors,
+    say) override `make_client`. Each aspect named in `reports` is then held to the specification:
+
+    - SLOTS: `set` returns the slot.
+    - DEPARTURES: during `set` and `clear`, `self.departed` receives a `spec.ops.Left` for every
+      object that leaves: evicted, replaced by an update, or cleared (these in slot order).
+    - INSPECTION: `peek` and `keys`. COUNTERS: `counters` and `reset_counters`.
+    - RETENTION: nothing to write; reference counts tell what the cache keeps alive.
+    - REFUSALS: bad input raises: a key that is a string, None as a value, NaN as a priority
+      (whatever the policy). `rank` is 0 where the policy is not PRIORITY.
     """
 
     reports: frozenset[Aspect] = frozenset({Aspect.RETENTION})
@@ -156,7 +168,7 @@ class PoolSubject(ABC):
         self.client = self.make_client(objects)
         self.private = profile.ownership is Ownership.COPY
         self.departed: list[Left] = []
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.start(profile, capacity)
 
     def make_client(self, objects: int) -> Client:
@@ -192,11 +204,12 @@ class PoolSubject(ABC):
     def perform(self, op: Op) -> Response:
         """One operation; whatever the cache raises is a refusal, kept in `error`."""
         self.departed.clear()
+        self.error = None
         try:
             if isinstance(op, (Read, Write, Reread, Rewrite)):
                 return self.client.perform(op)
             return self.on_pool(op)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.error = error.with_traceback(None)  # frames would keep objects alive
             return Refused()
 

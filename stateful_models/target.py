@@ -1,8 +1,10 @@
 """Finding the subject that a user names as `module:factory`. Importing it runs their code."""
 
+import pickle
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import cast
 
@@ -10,9 +12,8 @@ from spec.profile import Profile
 from spec.sizing import Config
 from stateful_models.check import KVREF, Target
 from stateful_models.manager_scope import ManagerFactory
-from stateful_models.manager_subject import ManagerSubject
 from stateful_models.pool_scope import PoolFactory
-from stateful_models.subject import Subject
+from stateful_models.subject import Aspect, Subject, Transparent
 
 
 class TargetError(Exception):
@@ -20,24 +21,33 @@ class TargetError(Exception):
 
 
 def find_target(name: str | None) -> Target:
+    """kvref, or the pool (three arguments) or manager (four) that this factory makes."""
     if name is None:
         return KVREF
     factory = load(name)
-    manages = isinstance(factory, type) and issubclass(factory, ManagerSubject)
-    profiles = getattr(factory, "profiles", KVREF.profiles)
-    if not all(isinstance(profile, Profile) for profile in profiles) or not profiles:
-        raise TargetError(f"{name}: `profiles` must be a tuple of spec.profile.Profile")
-    if manages:
-        prove(name, lambda: factory(profiles[0], Config(1, 1, 1), 1, 1))
-        return Target(name, None, cast(ManagerFactory, factory), tuple(profiles))
-    prove(name, lambda: factory(profiles[0], 1, 1))
-    return Target(name, cast(PoolFactory, factory), None, tuple(profiles))
+    manages = arguments(name, factory) == 4
+    claimed = getattr(factory, "profiles", None)
+    first = claimed[0] if isinstance(claimed, tuple) and claimed else KVREF.profiles[0]
+    sizes = (Config(1, 1, 1), 1, 1) if manages else (1, 1)
+    made = prove(name, lambda: factory(first, *sizes))
+    profiles = getattr(made, "profiles", KVREF.profiles) if claimed is None else claimed
+    if not isinstance(profiles, tuple) or not profiles or isinstance(profiles, Profile):
+        raise TargetError(f"{name}: `profiles` must be a tuple, with one Profile at least")
+    if not all(isinstance(profile, Profile) for profile in profiles):
+        raise TargetError(f"{name}: `profiles` must hold spec.profile.Profile values only")
+    return Target(
+        name,
+        None if manages else cast(PoolFactory, factory),
+        cast(ManagerFactory, factory) if manages else None,
+        profiles,
+        isinstance(made, Transparent),
+    )
 
 
 def load(name: str) -> Callable[..., object]:
     module, colon, attribute = name.partition(":")
-    if not (module and colon and attribute):
-        raise TargetError(f"{name}: a subject is named module:factory")
+    if not (module and colon and attribute) or "/" in module or module.endswith(".py"):
+        raise TargetError(f"{name}: a subject is named module:factory, as in an import")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -46,18 +56,34 @@ def load(name: str) -> Callable[..., object]:
         raise TargetError(f"{name}: no module named {error.name}") from error
     except AttributeError as error:
         raise TargetError(f"{name}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TargetError(f"{name}: importing it raised {type(error).__name__}: {error}") from error
     if not callable(factory):
         raise TargetError(f"{name} is {factory!r}, which cannot be called to make a subject")
     return factory
 
 
-def prove(name: str, build: Callable[[], object]) -> None:
-    """That the factory makes subjects at all."""
+def arguments(name: str, factory: Callable[..., object]) -> int:
+    """How many positional arguments the factory takes."""
+    places = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return 3
+    taken = sum(one.kind in places and one.default is Parameter.empty for one in parameters)
+    if taken not in (3, 4):
+        raise TargetError(
+            f"{name} takes {taken} arguments; a pool is made from (profile, capacity, objects), "
+            "a manager from (profile, config, envs, objects)"
+        )
+    return taken
+
+
+def prove(name: str, build: Callable[[], object]) -> Subject[object]:
+    """One subject, made to see that the factory makes subjects at all."""
     try:
         subject = build()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TargetError(
             f"{name}: making a subject raised {type(error).__name__}: {error}"
         ) from error
@@ -66,3 +92,16 @@ def prove(name: str, build: Callable[[], object]) -> None:
             f"{name} makes {type(subject).__name__} objects, which are no Subject: "
             "they lack perform(op) or reports"
         )
+    told: object = subject.reports
+    if not isinstance(told, frozenset) or not all(isinstance(one, Aspect) for one in told):
+        raise TargetError(f"{name}: `reports` must be a frozenset of Aspect, not {told!r}")
+    return subject
+
+
+def travels(target: Target) -> bool:
+    """Whether other processes can be handed this factory."""
+    try:
+        pickle.dumps((target.pool, target.manager))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True

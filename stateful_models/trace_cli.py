@@ -9,11 +9,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from stateful_models.console import output, refuse, write_json
+from stateful_models.console import complain, output, refuse, writable, write_json
 from stateful_models.trace_format import TraceError, UpstreamHeader
 from stateful_models.traces import TraceReport, check_trace
 
-traces: Final = typer.Typer(help="Recorded runs: judge them, describe them.", no_args_is_help=True)
+traces: Final = typer.Typer(help="Recorded runs: judge them, describe them.")
 
 
 COUNTED: Final = {
@@ -116,15 +116,22 @@ def check_command(
     files: Annotated[list[Path], typer.Argument(help="Traces, gzip or plain.")],
     json: Annotated[Path | None, typer.Option(help="Write the verdicts to this file.")] = None,
 ) -> None:
-    """Judge recorded runs against the laws. Status 1 if one breaks a law, 2 if one is no trace."""
-    console, reports = output(), []
+    """Judge recorded runs against the laws. Status 1 if one breaks a law, 2 if one is no trace.
+
+    What is no trace is named on standard error, and the others are judged all the same.
+    """
+    writable(json)
+    console, reports = output(), list[TraceReport]()
     for file in files:
         try:
             reports.append(check_trace(file))
         except TraceError as error:
-            refuse(str(error))
-        show(console, reports[-1])
+            complain(str(error))
+        else:
+            show(console, reports[-1])
     write_json(json, [as_data(report) for report in reports])
+    if len(reports) < len(files):
+        raise typer.Exit(2)
     if not all(report.accepted for report in reports):
         raise typer.Exit(1)
 

@@ -25,7 +25,7 @@ class TraceError(Exception):
     """A trace that cannot be read; the message names file and line."""
 
     def __init__(self, path: Path, line: int, why: str) -> None:
-        super().__init__(f"{path}:{line}: {why}")
+        super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}")
 
 
 class PoolShape(Struct, forbid_unknown_fields=True, frozen=True):

@@ -57,9 +57,8 @@ class TraceReader:
 
     def _open(self) -> BinaryIO:
         file = self.path.open("rb")
-        magic = file.read(2)
-        file.seek(0)
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if magic == GZIP_MAGIC else file
+        packed = file.peek(2)[:2] == GZIP_MAGIC
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
 
     def _lines(self) -> Iterator[bytes]:
         """Lines without their ends; a last line without one is a file cut off."""

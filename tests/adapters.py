@@ -5,7 +5,11 @@ from typing import ClassVar
 
 import cachetools
 
-from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, FifoUpdate, Policy, Profile
+from spec.ops import Tier
+from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, FifoUpdate, Policy, Profile, Sizing
+from spec.sizing import Config
+from stateful_models.manager_refinement import KvrefManager
+from stateful_models.manager_subject import ManagerSubject
 from stateful_models.subject import Aspect, PoolSubject
 
 
@@ -79,6 +83,111 @@ class Unbuildable(Broken):
 
 class NoProfiles(CachetoolsLru):
     profiles: ClassVar[tuple[Profile, ...]] = ()
+
+
+def made_by_a_function(profile: Profile, capacity: int, objects: int) -> CachetoolsLru:
+    return CachetoolsLru(profile, capacity, objects)
+
+
+class Nested:
+    class Lru(CachetoolsLru):
+        pass
+
+
+LOCAL = (lambda: type("Local", (CachetoolsLru,), {}))()
+
+
+class BareProfile(CachetoolsLru):
+    profiles = LRU_REFERENCE  # type: ignore[assignment]  # wrong on purpose
+
+
+class WordyReports(CachetoolsLru):
+    reports = "slots"  # type: ignore[assignment]  # wrong on purpose
+
+
+class LateFailure(CachetoolsLru):
+    def start(self, profile: Profile, capacity: int) -> None:
+        if capacity > 1:
+            raise MemoryError("too large")
+        super().start(profile, capacity)
+
+
+class Exits(CachetoolsLru):
+    def get(self, key: int) -> object | None:
+        raise SystemExit(0)
+
+
+class BadAbstract(CachetoolsLru):
+    def abstract(self) -> object:
+        raise OSError("no state today")
+
+
+class UntoldSlots(CachetoolsLru):
+    """Returns a slot without claiming to tell slots."""
+
+    def set(self, key: int, value: object, rank: float) -> None:
+        super().set(key, value, rank)
+        return 7  # type: ignore[return-value]  # beside the point, and to be ignored
+
+
+class MinimalManager(ManagerSubject):
+    """Only what is asked for."""
+
+    profiles: ClassVar[tuple[Profile, ...]] = (LRU_REFERENCE,)
+
+    def start(self, profile: Profile, config: Config, envs: int) -> None:
+        assert config.game_segment_length is not None
+        assert config.num_simulations is not None
+        self.inits: list[cachetools.Cache[int, object]] = [
+            cachetools.LRUCache(config.game_segment_length) for _ in range(envs)
+        ]
+        self.recur: cachetools.Cache[int, object] = cachetools.LRUCache(
+            config.num_simulations * envs
+        )
+        self.wm: cachetools.Cache[int, object] = cachetools.LRUCache(envs)
+
+    def pool(self, tier: Tier, env: int | None) -> "cachetools.Cache[int, object]":
+        return self.inits[env or 0] if tier is Tier.INIT else [self.recur, self.wm][tier is Tier.WM]
+
+    def get(self, tier: Tier, env: int | None, key: int) -> object | None:
+        value: object | None = self.pool(tier, env).get(key)
+        return value
+
+    def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> None:
+        self.pool(tier, env)[key] = value
+
+    def clear(self, tier: Tier | None, env: int | None) -> None:
+        if tier in (None, Tier.INIT):
+            for pool in self.inits if env is None else [self.inits[env]]:
+                pool.clear()
+        if tier in (None, Tier.RECUR):
+            self.recur.clear()
+        if tier in (None, Tier.WM):
+            self.wm.clear()
+
+    def lookup(self, env: int, key: int) -> object | None:
+        found = self.get(Tier.INIT, env, key)
+        return self.get(Tier.RECUR, env, key) if found is None else found
+
+
+class RecurFirst(MinimalManager):
+    def lookup(self, env: int, key: int) -> object | None:
+        found = self.get(Tier.RECUR, env, key)
+        return self.get(Tier.INIT, env, key) if found is None else found
+
+
+def manager_by_a_function(
+    profile: Profile, config: Config, envs: int, objects: int
+) -> MinimalManager:
+    return MinimalManager(profile, config, envs, objects)
+
+
+class SearchSafe(KvrefManager):
+    profiles = (Profile(sizing=Sizing.SEARCH_SAFE),)
+
+
+def refused_arguments(profile: Profile) -> None:
+    raise AssertionError
 
 
 NOT_CALLABLE = 3

@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -135,13 +137,20 @@ def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
         ("tests.adapters:Unbuildable", ("OSError", "no such device")),
         ("tests.adapters:NoProfiles", ("profiles",)),
         ("tests.raises_on_import:Cache", ("RuntimeError", "half-finished adapter")),
+        ("tests.exits_on_import:Cache", ("SystemExit",)),
+        ("tests.adapters:BareProfile", ("profiles", "tuple")),
+        ("tests.adapters:WordyReports", ("reports", "'slots'")),
+        ("tests.adapters:LateFailure", ("capacity 2", "MemoryError", "too large")),
+        ("tests.adapters:BadAbstract", ("abstract()", "OSError")),
+        ("tests.adapters:refused_arguments", ("takes 1 arguments", "profile, capacity, objects")),
+        ("./tests/adapters.py:Broken", ("module:factory",)),
     ],
 )
 def test_an_unusable_subject_is_one_clear_line(subject: str, words: tuple[str, ...]) -> None:
     refused(kvref("check", subject), *words)
 
 
-@pytest.mark.parametrize(
+USAGE = pytest.mark.parametrize(
     "arguments",
     [
         ("check", "--scope", "huge"),
@@ -152,10 +161,84 @@ def test_an_unusable_subject_is_one_clear_line(subject: str, words: tuple[str, .
         ("check", "--nonsense"),
         ("check", "a:b", "c:d"),
         ("chekc",),
+        (),
+        ("trace",),
         ("trace", "check"),
         ("trace", "info"),
     ],
 )
+
+
+@pytest.mark.parametrize(
+    "name", ["made_by_a_function", "UntoldSlots", "manager_by_a_function", "MinimalManager"]
+)
+def test_right_caches_conform_however_they_are_made(name: str) -> None:
+    run = kvref("check", f"tests.adapters:{name}", "--scope=small")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("conforms") == 2, "one row, for the one profile that is claimed"
+
+
+def test_a_factory_that_cannot_travel_gets_one_process() -> None:
+    run = kvref("check", "tests.adapters:LOCAL", "--scope=small", "--jobs=2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "one process" in run.stderr
+
+
+def test_search_safe_sizes_can_be_checked() -> None:
+    run = kvref("check", "tests.adapters:SearchSafe", "--scope=small")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "search-safe" in run.stdout, "a choice that is not the usual one is shown"
+
+
+def test_an_exit_is_no_verdict() -> None:
+    run = kvref("check", "tests.adapters:Exits", "--scope=small")
+    assert run.returncode == 1
+    assert "refused (SystemExit" in run.stdout
+
+
+def test_a_lookup_in_the_wrong_order_is_called_that() -> None:
+    run = kvref("check", "tests.adapters:RecurFirst", "--scope=small")
+    assert run.returncode == 1
+    assert "breaks M3 lookup order (manager lru reference)" in run.stdout
+
+
+def test_a_full_disk_is_one_clear_line() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "stateful_models", "check", "--scope=small", "--jobs=1"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "Traceback" not in run.stderr
+    assert "kvref: cannot go on: No space left on device" in run.stderr
+
+
+def test_interrupting_is_no_verdict() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "stateful_models", "check", "--jobs=1"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        time.sleep(3)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert told.splitlines()[-1] == "kvref: interrupted"
+    assert "Traceback" not in told
+
+
+def test_version() -> None:
+    assert kvref("--version").stdout.startswith("kvref ")
+
+
+@USAGE
 def test_usage_errors_are_one_clear_line(arguments: tuple[str, ...]) -> None:
     refused(kvref(*arguments))
 
@@ -180,6 +263,15 @@ def test_trace_check_accepts_and_rejects(tmp_path: Path) -> None:
     assert first["accepted"]
     assert not first["breaches"]
     assert {one["law"]: one["count"] for one in second["breaches"]}["P3"] == 111
+
+
+def test_one_bad_trace_does_not_hide_the_others(tmp_path: Path) -> None:
+    good, wrong = next(TRACES.glob("g1_*")), tmp_path / "missing.jsonl"
+    run = kvref("trace", "check", wrong, good, "--json", tmp_path / "out.json")
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert "S2" in run.stdout
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 1
 
 
 def test_trace_info_summarises() -> None:

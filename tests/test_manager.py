@@ -1,8 +1,10 @@
 """kvref's manager as its users meet it."""
 
+import copy
 import logging
 import math
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -15,11 +17,13 @@ from kvref import (
     KVCacheManager,
     KVCacheTypeError,
     KVCacheValueError,
+    Recorder,
     SizingProfile,
     pool_sizes,
 )
 from spec.profile import Sizing
 from spec.sizing import Config, capacities
+from stateful_models.traces import check_trace
 
 
 def config(**changes: object) -> SimpleNamespace:
@@ -100,6 +104,37 @@ def test_clear_all_is_all_or_nothing() -> None:
     with pytest.raises(RuntimeError, match="not this one"):
         m.clear_all()
     assert everything(m) == before
+
+
+def test_clearing_every_environment_is_all_or_nothing() -> None:
+    m = full_manager()
+
+    def veto(departure: Departure[str]) -> None:
+        if departure.pool == "init:2":
+            raise RuntimeError("not this one")
+
+    for pool in m.pools:
+        pool.on_evict = veto
+    before = everything(m)
+    with pytest.raises(RuntimeError, match="not this one"):
+        m.clear_init_caches()
+    assert everything(m) == before
+    m.wm_pool.on_evict = lambda departure: veto(departure._replace(pool="init:2"))
+    with pytest.raises(RuntimeError):
+        m.clear_wm_cache()
+    assert everything(m) == before, "the working lists too"
+
+
+def test_a_copied_manager_lives_its_own_life(tmp_path: Path) -> None:
+    m = full_manager()
+    with Recorder(m, tmp_path / "run.jsonl", hash):
+        other = copy.deepcopy(m)
+        before = everything(m)
+        other.clear_all()
+        other.set_init_cache(0, 5, "v")
+        assert other.hierarchical_get(0, 5) == "v"
+        assert everything(m) == before
+    assert check_trace(tmp_path / "run.jsonl").counts["Get"] == 0
 
 
 def test_summary_has_the_documented_shape() -> None:

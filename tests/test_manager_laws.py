@@ -101,6 +101,7 @@ WRONG: dict[str, tuple[str, Callable[[], tuple[str, ...]]]] = {
     "a bad environment counted": ("M1", lambda: BAD_ENV.broken(after=BAD_ENV.pool(INIT1, missed))),
     "init hit, recur asked": ("M3", lambda: IN_BOTH.broken(after=IN_BOTH.pool(RECUR, missed))),
     "init hit, told a miss": ("M3", lambda: IN_BOTH.broken(Miss())),
+    "recur before init": ("M3", lambda: IN_BOTH.broken(Hit(Ref(1), Contents(1)))),
     "recur forgotten": ("M3", lambda: ONLY_RECUR.broken(Miss())),
     "a hit from nowhere": ("M3", lambda: NOWHERE.broken(HIT)),
     "a lookup reaches wm": ("M3", lambda: NOWHERE.broken(after=NOWHERE.pool(WM, missed))),

@@ -1,6 +1,8 @@
 """kvref's pool as its users meet it; the laws themselves are the explorer's business."""
 
+import copy
 import math
+import pickle
 from collections.abc import Callable
 from fractions import Fraction
 from typing import cast
@@ -303,9 +305,13 @@ def test_rates_without_queries() -> None:
 
 
 def test_reset_keeps_the_balance() -> None:
+    """Twice over, with something in between."""
     pool = filled(size=2, count=3)
     stats = pool.stats
     assert stats is not None
+    stats.reset()
+    assert stats.carried == 2
+    pool.set(7, "n")
     stats.reset()
     assert stats.carried == 2
     pool.set(9, "n")
@@ -314,7 +320,66 @@ def test_reset_keeps_the_balance() -> None:
     assert stats.as_dict()["cleared"] == 2
 
 
-BAD_KEYS = ["a", 1.0, None, True, b"k", (), [], {}, object(), np.bool_(True), float("nan")]
+def pickled(pool: KVCachePool[str]) -> KVCachePool[str]:
+    again: KVCachePool[str] = pickle.loads(pickle.dumps(pool))
+    return again
+
+
+@pytest.mark.parametrize("strategy", POLICIES)
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def test_a_copied_pool_lives_its_own_life(
+    strategy: EvictionStrategy, duplicate: Callable[[KVCachePool[str]], KVCachePool[str]]
+) -> None:
+    """World models are deep-copied into target models, their caches with them."""
+    pool = filled(strategy)
+    other = duplicate(pool)
+    assert everything(other) == everything(pool)
+    before = everything(pool)
+    other.get(0)
+    other.set(9, "n")
+    other.clear()
+    assert everything(pool) == before
+    pool.set(9, "n")
+    assert len(pool) == 3
+    assert len(other) == 0
+
+
+def test_copies_of_unsealable_values_are_refused_as_what_they_are() -> None:
+    class OnlyClone:
+        def clone(self) -> "OnlyClone":
+            return self
+
+    pool: KVCachePool[OnlyClone] = KVCachePool(1, ownership=Ownership.COPY)
+    with pytest.raises(
+        KVCacheTypeError, match=r"COPY storage needs values with clone\(\) and seal"
+    ):
+        pool.set(1, OnlyClone())
+
+
+def test_on_evict_must_be_callable() -> None:
+    with pytest.raises(KVCacheTypeError, match="on_evict"):
+        KVCachePool(1, on_evict=cast(Callable[[Departure[str]], object], 3))
+
+
+class Unruly:
+    def __index__(self) -> int:
+        raise ValueError("not today")
+
+
+BAD_KEYS = [
+    Unruly(),
+    "a",
+    1.0,
+    None,
+    True,
+    b"k",
+    (),
+    [],
+    {},
+    object(),
+    np.bool_(True),
+    float("nan"),
+]
 
 
 @pytest.mark.parametrize("bad", BAD_KEYS, ids=lambda v: type(v).__name__)
@@ -367,7 +432,13 @@ def test_unknown_ownership() -> None:
 
 @pytest.mark.parametrize(
     ("priority", "kind"),
-    [(math.nan, ValueError), (True, TypeError), ("1", TypeError), (1j, TypeError)],
+    [
+        (math.nan, ValueError),
+        (True, TypeError),
+        ("1", TypeError),
+        (1j, TypeError),
+        (np.array([1.0, 2.0]), TypeError),
+    ],
 )
 @pytest.mark.parametrize("key", [0, 9], ids=["resident", "new"])
 def test_bad_priority(priority: object, kind: type[Exception], key: int) -> None:

@@ -3,9 +3,10 @@
 import json
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -148,6 +149,43 @@ def test_what_cannot_be_recorded_is_named(tmp_path: Path) -> None:
         pytest.raises(KVCacheValueError, match="already"),
     ):
         Recorder(manager, tmp_path / "other.jsonl", fingerprint)
+
+
+@pytest.mark.parametrize("failing", range(8))
+def test_a_failing_fingerprint_fails_the_operation_whole(tmp_path: Path, failing: int) -> None:
+    """Nothing has changed, nothing is recorded, and what follows is recorded rightly."""
+    calls = iter(range(1000))
+
+    def fragile(window: Window) -> int:
+        if next(calls) == failing:
+            raise RuntimeError("out of memory")
+        return fingerprint(window)
+
+    manager = new_manager(EvictionStrategy.LRU)
+    with Recorder(manager, tmp_path / "run.jsonl", fragile):
+        for key in (1, 2, 3, 4, 1, 5, 2, 6, 7):
+            for operation in (
+                lambda key=key: manager.set_recur_cache(key, Window(bytes([key]))),
+                lambda key=key: manager.get_recur_cache(key),
+            ):
+                with suppress(RuntimeError):
+                    operation()
+    assert next(calls) > failing
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted, report.breaches
+
+
+def test_a_fingerprint_is_an_integer(tmp_path: Path) -> None:
+    manager = new_manager()
+    with (
+        Recorder(manager, tmp_path / "run.jsonl", lambda window: cast(int, None)),
+        pytest.raises(KVCacheTypeError, match="fingerprint"),
+    ):
+        manager.set_recur_cache(1, Window(b"x"))
+    assert len(manager.recur_pool) == 0
+    with Recorder(manager, tmp_path / "run.jsonl", lambda window: np.int64(-3)):
+        manager.set_recur_cache(1, Window(b"x"))
+    assert check_trace(tmp_path / "run.jsonl").accepted
 
 
 @pytest.fixture(params=[EvictionStrategy.FIFO, EvictionStrategy.LRU, EvictionStrategy.PRIORITY])

@@ -81,7 +81,8 @@ class ManagerMachine(RuleBasedStateMachine):
     def do(self, op: ManagerOp) -> None:
         note(repr(op))
         self.state, expected = step(self.state, op)
-        assert self.subject.perform(op) == visible(expected, self.subject.reports)
+        tells = self.subject.reports
+        assert visible(self.subject.perform(op), tells) == visible(expected, tells)
         if isinstance(self.subject, Transparent):
             assert self.subject.abstract() == self.state
 
