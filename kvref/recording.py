@@ -4,7 +4,8 @@ One JSON object per line: a header, a `load` for each entry already there, then 
 pool operation in order (`get`, `set`, `clear`), one per hierarchical lookup (`hget`, behind its
 one or two `get`s), a `remains` for each entry there at the end, and `end`. Operations that raise
 change nothing and are not recorded. `fp` is the contents' fingerprint, `o` numbers the stored
-objects (the same number is the same object).
+objects (the same number is the same object). Calls on the manager other than lookups are recorded
+as the pool operations that they lead to: whether they led to the right pool is not recorded.
 """
 
 import gzip
@@ -20,7 +21,7 @@ import msgspec
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import SupportsBuffer, as_env, as_integer, as_key, hash_state
 from kvref.manager import KVCacheManager
-from kvref.policy import PriorityOrder
+from kvref.policy import EvictionStrategy, PriorityOrder
 from kvref.pool import Cause, KVCachePool, Resident
 
 V = TypeVar("V")
@@ -187,7 +188,8 @@ class Recorder(Generic[V]):
                 for old in before.values()
                 if old.key not in pool or (old.key == key and old.value is not stored)
             ]
-            rank = pool._order.priority(key)
+            ranked = pool.eviction_strategy is EvictionStrategy.PRIORITY
+            given = pool._order.rank(priority) if priority is not None else 0
             self._write(
                 "set",
                 {
@@ -198,7 +200,7 @@ class Recorder(Generic[V]):
                     "fp": handed,
                     "o": self._number(stored),
                     "left": left,
-                    **({} if rank is None else {"priority": str(rank)}),
+                    **({"priority": str(given)} if ranked else {}),
                 },
             )
             self._release()
@@ -234,9 +236,11 @@ class Recorder(Generic[V]):
             finally:
                 self._env = None
             parts = self._parts
-            tier = ("init", "recur")[len(parts) - 1] if parts[-1] else None
+            tier = ("init", "recur")[len(parts) - 1] if parts and parts[-1] else None
             key = hexadecimal(as_key(cache_key))
-            self._write("hget", {"env": env, "k": key, "from": tier, "parts": len(parts)})
+            fields = {"env": env, "k": key, "from": tier, "parts": len(parts)}
+            told = {} if value is None else {"fp": self._print(value)}
+            self._write("hget", {**fields, **told})
             return value
 
         return hierarchical_get

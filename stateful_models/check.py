@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
-from spec.ops import ManagerOp, Op
+from spec.ops import ManagerOp, Op, Tier
 from spec.profile import Ownership, Policy, Profile
 from stateful_models.explore import Explorer, Progress, Report
 from stateful_models.judge import Divergence
 from stateful_models.manager_refinement import KvrefManager
 from stateful_models.manager_scope import ManagerFactory, ManagerScope
+from stateful_models.pool_of_manager import PoolOfManager
 from stateful_models.pool_scope import PoolFactory, PoolScope
-from stateful_models.presets import ScopeName, manager_scopes, pool_scopes
+from stateful_models.presets import PRESETS, ScopeName, manager_scopes, pool_scopes
 from stateful_models.refinement import KvrefPool
 
 AnyOp: TypeAlias = Op | ManagerOp
@@ -94,24 +95,33 @@ def check(
     watch: Watch = lambda label, now: None,
 ) -> Iterator[Row]:
     """One row per profile and kind, as each is done; a row ends with its first divergence."""
+    histories = PRESETS[scope].histories * (1 if target.transparent else 10)
+    settings = symmetric, histories, executor, jobs
     for profile in profiles:
-        if target.pool is not None:
+        for kind, factory in pool_factories(target):
             pools = pool_scopes(scope, profile)
-            runs = [
-                Explorer(s, partial(s.build, target.pool), symmetric, executor, jobs) for s in pools
-            ]
-            found = reports(runs, partial(watch, f"pool {title(profile)}"))
-            yield Row("pool", profile, pools, found)
+            runs = [Explorer(s, partial(s.build, factory), *settings) for s in pools]
+            found = reports(runs, partial(watch, f"{kind} {title(profile)}"))
+            yield Row(kind, profile, pools, found)
         if target.manager is not None:
             lengthy = target.transparent and profile == profiles[0]
             managers = manager_scopes(scope, profile, lengthy)
-            tasks = [
-                Explorer(m, partial(m.build, target.manager), symmetric, executor, jobs)
-                for m in managers
-            ]
+            tasks = [Explorer(m, partial(m.build, target.manager), *settings) for m in managers]
             told = reports(tasks, partial(watch, f"manager {title(profile)}"))
             if managers:
                 yield Row("manager", profile, managers, told)
+
+
+def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:
+    """The pool itself; or, of somebody's manager, an init pool and the recur pool."""
+    if target.pool is not None:
+        return [("pool", target.pool)]
+    if target.manager is None:
+        return []
+    return [
+        ("init pool", partial(PoolOfManager, target.manager, Tier.INIT)),
+        ("recur pool", partial(PoolOfManager, target.manager, Tier.RECUR)),
+    ]
 
 
 def reports(

@@ -117,7 +117,7 @@ def check_command(
         assert row.divergence is not None, "that is what makes it broken"
         console.print(timeline(row.scope, row.divergence))
         if repro_file is not None:
-            write_text(repro_file, repro(target, row.scope, row.divergence))
+            write_text(repro_file, repro(target, row.scope, row.divergence, row.kind))
     conclude(console, target, rows)
     write_json(json, as_data(target, rows))
     if not all(row.conforms for row in rows):

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Generic, NamedTuple, TypeVar
 
 from stateful_models.judge import Divergence, Judge
+from stateful_models.sample import sample
 from stateful_models.scope import Scope
 from stateful_models.subject import Subject
 
@@ -54,7 +55,7 @@ class Report(Generic[S_co, O_co]):
 
     `states` were visited, each for all that differ from it by renaming: `represented` in all.
     `missing` are laws whose situation never occurred, `unjudged` those of which the subject shows
-    too little.
+    too little. Beyond the scope so many random `histories` were tried.
     """
 
     label: str
@@ -66,6 +67,7 @@ class Report(Generic[S_co, O_co]):
     missing: frozenset[str]
     unjudged: frozenset[str]
     transparent: bool
+    histories: int
     divergence: Divergence[S_co, O_co] | None
 
 
@@ -127,6 +129,7 @@ class Explorer(Generic[S, O]):
     scope: Scope[S, O]
     build: Build[O]
     symmetric: bool = True
+    histories: int = 0
     executor: Executor | None = None
     jobs: int = 1
     progress: Callable[[Progress], object] = lambda now: None
@@ -145,6 +148,8 @@ class Explorer(Generic[S, O]):
             states, represented = len(self.visited), self.represented
             level, divergence = self.next_level(level, depth)
             depth += bool(level)
+        if divergence is None:
+            divergence = sample(scope, self.build, self.histories)
         return Report(
             scope.label,
             states,
@@ -155,6 +160,7 @@ class Explorer(Generic[S, O]):
             self.pending,
             judge.unjudged,
             judge.transparent,
+            self.histories,
             divergence,
         )
 

@@ -28,7 +28,8 @@ class Preset(NamedTuple):
 
     A manager does not branch on policy or ownership, so it is explored at length only once; and
     not with copies, where who holds which of them multiplies the states, nor as a black box,
-    where every last operation does.
+    where every last operation does. `histories` are random ones, for each scope; a black box gets
+    ten times as many.
     """
 
     capacities: tuple[int, ...]
@@ -37,11 +38,12 @@ class Preset(NamedTuple):
     manager: ManagerBounds
     other_managers: ManagerBounds
     ownerships: tuple[Ownership, ...] = tuple(Ownership)
+    histories: int = 60
 
 
 PRESETS: Final = {
     ScopeName.SMALL: Preset(
-        (1, 2), 3, 2, ManagerBounds(2, 1, 2), ManagerBounds(2, 1, 2), (Ownership.REFERENCE,)
+        (1, 2), 3, 2, ManagerBounds(2, 1, 2), ManagerBounds(2, 1, 2), (Ownership.REFERENCE,), 15
     ),
     ScopeName.DEFAULT: Preset((1, 2, 3), 4, 3, ManagerBounds(2, 2, 3), ManagerBounds(2, 1, 2)),
     ScopeName.LARGE: Preset((1, 2, 3, 4), 5, 3, ManagerBounds(2, 2, 3), ManagerBounds(2, 2, 3)),

@@ -11,6 +11,7 @@ from rich.table import Table
 from spec.laws import ALL
 from stateful_models.check import Row, Target, title
 from stateful_models.repro import source
+from stateful_models.sample import LENGTH
 from stateful_models.timeline import answer, operation
 
 TITLES: Final = {law.code: law.title for law in ALL}
@@ -131,7 +132,9 @@ def conclude(console: Console, target: Target, rows: Sequence[Row]) -> None:
     if data.conforms:
         console.print(f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.")
         console.print(TRANSPARENT if data.state_shown else BLACK_BOX, highlight=False)
-        hidden = sorted({code for row in rows for code in row.unjudged})
+        tried = sum(report.histories for row in rows for report in row.reports)
+        console.print(f"Beyond that, sampled: {tried:,} random histories of {LENGTH} operations.")
+        hidden = sorted(frozenset.intersection(*(row.unjudged for row in rows)))
         if hidden:
             names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
             console.print(f"Not judged, since the subject reports too little: {names}.")

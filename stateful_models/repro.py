@@ -12,7 +12,7 @@ TEMPLATE = '''"""The shortest history on which {name} departs from the specifica
 Run it with pytest. It passes once the history is answered as the specification says.
 """
 
-from spec.ops import {ops}
+{functools}from spec.ops import {ops}
 from spec.profile import {profile_names}
 {config_import}from stateful_models.judge import first_divergence
 from stateful_models.{scope_module} import {scope_type}
@@ -26,7 +26,7 @@ HISTORY = (
 
 
 def test_history_is_answered_as_specified() -> None:
-    wrong = first_divergence(SCOPE, lambda: SCOPE.build({factory}), HISTORY)
+    wrong = first_divergence(SCOPE, lambda: SCOPE.build({made}), HISTORY)
     assert wrong is None, (
         f"after {{len(wrong.history)}} operations: expected {{wrong.expected}}, "
         f"observed {{wrong.observed}}; laws broken: {{wrong.laws}}"
@@ -45,15 +45,15 @@ def source(value: object) -> str:
     return f"{type(value).__name__}({fields})"
 
 
-def imported(history: tuple[AnyOp, ...]) -> str:
+def imported(history: tuple[AnyOp, ...], tiers: bool) -> str:
     names = {type(op).__name__ for op in history}
     names |= {type(op.op).__name__ for op in history if isinstance(op, On)}
     text = "".join(source(op) for op in history)
-    names |= {"Tier"} if "Tier." in text else set()
+    names |= {"Tier"} if tiers or "Tier." in text else set()
     return ", ".join(sorted(names)) or "Get"
 
 
-def repro(target: Target, scope: AnyScope, divergence: Divergence[object, AnyOp]) -> str:
+def repro(target: Target, scope: AnyScope, divergence: Divergence[object, AnyOp], kind: str) -> str:
     """A test that fails as long as the subject answers this history wrongly."""
     manages = isinstance(scope, ManagerScope)
     if ":" in target.name:
@@ -61,16 +61,20 @@ def repro(target: Target, scope: AnyScope, divergence: Divergence[object, AnyOp]
     else:
         module = f"stateful_models.{'manager_' if manages else ''}refinement"
         factory = "KvrefManager" if manages else "KvrefPool"
+    tier = {"init pool": "INIT", "recur pool": "RECUR"}.get(kind)
+    extra = "from stateful_models.pool_of_manager import PoolOfManager\n" if tier else ""
     return TEMPLATE.format(
+        functools="from functools import partial\n\n" if tier else "",
         name=target.name,
         laws=", ".join(divergence.laws) or "no single law",
-        ops=imported(divergence.history),
+        ops=imported(divergence.history, tier is not None),
         profile_names="FifoUpdate, Ownership, Policy, Profile, RecurScope, Sizing",
-        config_import="from spec.sizing import Config\n" if manages else "",
+        config_import="from spec.sizing import Config\n" if manages else extra,
         scope_module="manager_scope" if manages else "pool_scope",
         scope_type=type(scope).__name__,
         module=module,
         factory=factory,
+        made=f"partial(PoolOfManager, {factory}, Tier.{tier})" if tier else factory,
         scope=source(scope),
         history="\n".join(f"    {source(op)}," for op in divergence.history),
     )

@@ -16,7 +16,7 @@ KeyHex: TypeAlias = Annotated[
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31)]
 Size: TypeAlias = Annotated[int, Meta(ge=1, le=2**24)]
 Envs: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
-Number: TypeAlias = Annotated[str, Meta(max_length=400)]
+Number: TypeAlias = Annotated[str, Meta(max_length=4400)]
 
 LONGEST_LINE: Final = 1 << 20
 
@@ -134,7 +134,8 @@ class Lookup(Record, tag="hget", frozen=True, kw_only=True):
     env: Count
     k: KeyHex
     source: Literal["init", "recur"] | None = msgspec.field(name="from")
-    parts: Literal[1, 2]
+    parts: Annotated[int, Meta(ge=0, le=2)]
+    fp: Hex | UnsetType = UNSET
     via: str = ""
 
 

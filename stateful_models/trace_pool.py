@@ -70,14 +70,15 @@ def rank_of(priority: str | UnsetType) -> int:
 @dataclass
 class PoolTrack:
     pool: Pool
+    copies: bool
     objects: dict[Key, int] = field(default_factory=dict)
     lost: dict[Key, int] = field(default_factory=dict)
     expected_remains: list[Entry] | None = None
 
     @classmethod
-    def of(cls, pool: str, shape: PoolShape) -> "PoolTrack":
+    def of(cls, pool: str, shape: PoolShape, copies: bool) -> "PoolTrack":
         profile = Profile(POLICY[shape.strategy], Ownership.COPY, counting=False)
-        return cls(Pool(profile, shape.size, pool))
+        return cls(Pool(profile, shape.size, pool), copies)
 
     def entry(self, key: Key) -> Entry | None:
         return find(self.pool, key)
@@ -125,7 +126,8 @@ class PoolTrack:
         assert isinstance(expected, Stored), "every operand of a recorded set is proper"
         out = self.evicted(r)
         due = {left.key for left in expected.left if left.key != key}
-        charges += self.departures(r, expected.left)
+        same = not self.copies and old is not None and self.objects.get(key) == r.o
+        charges += self.departures(r, () if same else expected.left)
         if isinstance(r.o, int):
             self.objects[key] = r.o
         self.lost.pop(key, None)

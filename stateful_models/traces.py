@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, assert_never
 
+from msgspec import UNSET
+
 from spec.laws import ALL
 from spec.ops import Contents, Key
 from spec.profile import Ownership, Profile
@@ -90,7 +92,9 @@ class TraceJudge:
 
     def __init__(self, reader: TraceReader) -> None:
         self.report = TraceReport(reader.path, reader.header)
-        self.pools = {p: PoolTrack.of(p, shape) for p, shape in reader.header.pools.items()}
+        copies = self.report.profile.ownership is Ownership.COPY
+        shapes = reader.header.pools.items()
+        self.pools = {name: PoolTrack.of(name, shape, copies) for name, shape in shapes}
         self.recent: list[Get | Clear] = []
         self.storer: dict[Key, int] = {}
         self.own: dict[tuple[int, Key], Contents] = {}
@@ -170,16 +174,20 @@ class TraceJudge:
 
     def on_lookup(self, r: Lookup) -> list[Charge]:
         """M3: init, then recur if init missed; the answer is theirs."""
-        gets = [one for one in self.recent if isinstance(one, Get)][-r.parts :]
+        gets = [one for one in self.recent if isinstance(one, Get)][-r.parts :] if r.parts else []
         asked = [f"init:{r.env}", "recur"][: r.parts]
         told = [one.p for one in gets if one.k == r.k]
         found = gets[-1].hit if gets else False
-        source = ("init", "recur")[r.parts - 1] if found else None
+        source = ("init", "recur")[r.parts - 1] if found and r.parts else None
         early = [one.hit for one in gets[:-1]]
         complete = r.parts == 2 or found
-        if told == asked and source == r.source and not any(early) and complete:
-            return []
-        return [Charge("M3", f"{source} after asking {asked}", f"{r.source} after asking {told}")]
+        if told != asked or source != r.source or any(early) or not complete:
+            came = f"{r.source} after asking {told}"
+            return [Charge("M3", f"{source} after asking {asked}", came)]
+        due = gets[-1].fp if found else UNSET
+        if isinstance(self.report.header, OwnHeader) and r.fp != due:
+            return [Charge("M3", f"the entry found, {due}", f"another value, {r.fp}")]
+        return []
 
     def cleared(self, parts: int, due: set[str]) -> list[Charge]:
         """M4: the pools cleared just now are those of the tier."""

@@ -59,9 +59,9 @@ def test_several_processes_give_the_same_result() -> None:
     wrong = PoolScope(LRU_REFERENCE, 2, keys=3, objects=2)
     found = explore_pool(wrong, UntouchedByHit)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        shared = Explorer(scope, partial(scope.build, KvrefPool), True, executor, jobs=2).run()
+        shared = Explorer(scope, partial(scope.build, KvrefPool), executor=executor, jobs=2).run()
         build = partial(wrong.build, UntouchedByHit)
-        shared_found = Explorer(wrong, build, True, executor, jobs=2).run()
+        shared_found = Explorer(wrong, build, executor=executor, jobs=2).run()
     for one, other in ((alone, shared), (found, shared_found)):
         assert (one.states, one.represented, one.transitions, one.depth, one.divergence) == (
             other.states,

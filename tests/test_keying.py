@@ -68,9 +68,20 @@ def test_the_same_key_in_every_process() -> None:
         assert int(run.stdout) == ABC
 
 
+MIXED = np.array([(1, object())], dtype=[("a", "i4"), ("b", "O")])
+
+
 @pytest.mark.parametrize(
     "bad",
-    ["text", 3, None, [1.0], np.array([object()]), np.array(["2026-01-01"], "datetime64[D]")],
+    [
+        "text",
+        3,
+        None,
+        [1.0],
+        np.array([object()]),
+        MIXED,
+        np.array(["2026-01-01"], "datetime64[D]"),
+    ],
     ids=lambda v: type(v).__name__,
 )
 def test_what_has_no_plain_bytes_is_refused(bad: object) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from kvref import (
     Departure,
+    EvictionStrategy,
     KVCacheError,
     KVCacheIndexError,
     KVCacheManager,
@@ -146,6 +147,27 @@ def test_summary_has_the_documented_shape() -> None:
     assert list(summary["init_pools"]) == ["env_0", "env_1", "env_2"]
     assert "hits=1" in summary["init_pools"]["env_0"]
     assert "hits=0" in summary["recur_pool"]
+
+
+def test_summary_tells_each_pool_of_itself() -> None:
+    m = full_manager()
+    m.get_wm_cache(8)
+    m.get_recur_cache(99)
+    summary = m.get_stats_summary()
+    assert "hits=1 misses=0" in summary["wm_pool"]
+    assert "hits=0 misses=1" in summary["recur_pool"]
+
+
+def test_priorities_reach_every_tier() -> None:
+    m: KVCacheManager[str] = KVCacheManager(
+        config(num_simulations=1), 2, eviction_strategy=EvictionStrategy.PRIORITY
+    )
+    for key, priority in ((1, 5), (2, 1)):
+        m.set_init_cache(0, key, "v", priority=priority)
+        m.set_recur_cache(key, "v", priority=priority)
+        m.set_wm_cache(key, "v", priority=priority)
+    for pool in (m.init_pools[0], m.recur_pool, m.wm_pool):
+        assert tuple(pool) == (2, 1)
 
 
 def test_summary_without_statistics() -> None:

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import random
 from collections.abc import Callable
 from fractions import Fraction
 from typing import cast
@@ -83,7 +84,57 @@ def test_priority_survives_many_updates() -> None:
     assert 3 not in pool
 
 
-@pytest.mark.parametrize("priority", [0, -3, 2**70, 1.5, math.inf, Fraction(1, 2), np.float32(2.5)])
+def test_a_priority_that_returns_does_not_revive_an_older_item() -> None:
+    """Set, lowered, raised again: the heap holds outdated items with the right rank, or age."""
+    pool: KVCachePool[int] = KVCachePool(2, EvictionStrategy.PRIORITY)
+    for key, priority in ((4, 1), (3, 1), (4, 0), (0, 0), (4, 1), (1, 0)):
+        pool.set(key, key, priority=priority)
+    assert tuple(pool) == (1, 4)
+
+
+def test_victims_after_the_heap_was_rebuilt() -> None:
+    """Against a plain minimum over priority and age, through many updates and evictions."""
+    rng = random.Random(1)
+    for _ in range(40):
+        pool: KVCachePool[int] = KVCachePool(3, EvictionStrategy.PRIORITY)
+        known: dict[int, tuple[int, int]] = {}
+        for age in range(60):
+            key, priority = rng.randrange(5), rng.randrange(-2, 3)
+            if key not in known and len(known) == 3:
+                del known[min(known, key=lambda one: known[one])]
+            known[key] = (priority, known[key][1] if key in known else age)
+            pool.set(key, age, priority=priority)
+            assert tuple(pool) == tuple(sorted(known, key=lambda one: known[one]))
+            assert pool._order.victim() == next(iter(pool))
+
+
+def test_the_usual_priority_is_zero() -> None:
+    pool: KVCachePool[str] = KVCachePool(2, EvictionStrategy.PRIORITY)
+    pool.set(1, "a", priority=0.5)
+    pool.set(2, "b")
+    pool.set(3, "c", priority=-0.5)
+    assert tuple(pool) == (3, 1)
+
+
+def test_a_refused_reentrant_set_does_not_seal() -> None:
+    class Seals(Plain):
+        sealed = False
+
+        def seal(self) -> None:
+            self.sealed = True
+
+    pool: KVCachePool[Seals] = KVCachePool(1, ownership=Ownership.SEALED)
+    pool.set(1, Seals())
+    late = Seals()
+    pool.on_evict = lambda departure: pool.set(3, late)
+    with pytest.raises(KVCacheReentryError):
+        pool.set(2, Seals())
+    assert not late.sealed
+
+
+@pytest.mark.parametrize(
+    "priority", [0, -3, 2**70, 1.5, -1.5, math.inf, Fraction(1, 2), np.float32(2.5)]
+)
 def test_any_ordered_number_is_a_priority(priority: float) -> None:
     pool: KVCachePool[str] = KVCachePool(2, EvictionStrategy.PRIORITY)
     pool.set(1, "a", priority=priority)

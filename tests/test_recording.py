@@ -4,9 +4,10 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from operator import index
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, SupportsIndex, cast
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from kvref import (
     Recorder,
     hash_state,
 )
+from kvref.policy import PriorityOrder
 from stateful_models.trace_format import TraceError
 from stateful_models.traces import TraceReport, check_trace
 
@@ -151,6 +153,80 @@ def test_what_cannot_be_recorded_is_named(tmp_path: Path) -> None:
         Recorder(manager, tmp_path / "other.jsonl", fingerprint)
 
 
+@pytest.mark.parametrize("ownership", list(Ownership))
+def test_the_same_object_set_again_is_accepted(tmp_path: Path, ownership: Ownership) -> None:
+    """REFERENCE and SEALED keep the object, so nothing leaves; COPY replaces its copy."""
+    manager = new_manager(ownership=ownership)
+    window = Window(b"x")
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        for _ in range(2):
+            manager.set_recur_cache(1, window)
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted, report.breaches
+
+
+def test_ages_of_loaded_entries_are_kept(tmp_path: Path) -> None:
+    """Key 2 is the younger, though it goes first when the recording begins."""
+    manager = new_manager(EvictionStrategy.PRIORITY)
+    for key, priority in ((1, 5), (2, 1), (3, 9)):
+        manager.set_init_cache(0, key, Window(bytes([key])), priority=priority)
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        manager.set_init_cache(0, 2, Window(b"a"), priority=5)
+        manager.set_init_cache(0, 4, Window(b"b"), priority=9)
+    assert 1 not in manager.init_pools[0]
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted, report.breaches
+
+
+class OtherValue(KVCacheManager[Window]):
+    def hierarchical_get(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> Window | None:
+        found = super().hierarchical_get(env_id, cache_key)
+        return None if found is None else Window(b"another")
+
+
+class NoValue(KVCacheManager[Window]):
+    def hierarchical_get(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> Window | None:
+        super().hierarchical_get(env_id, cache_key)
+        return None
+
+
+class Memory(KVCacheManager[Window]):
+    """A lookup that does not ask the pools again."""
+
+    def hierarchical_get(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> Window | None:
+        known: dict[int, Window | None] = vars(self).setdefault("known", {})
+        key = index(cache_key)
+        if key not in known:
+            known[key] = super().hierarchical_get(env_id, cache_key)
+        return known[key]
+
+
+class DropsPriority(KVCacheManager[Window]):
+    """An update keeps the old priority."""
+
+    def __init__(self) -> None:
+        super().__init__(CONFIG, 2, eviction_strategy=EvictionStrategy.PRIORITY)
+        order = self.recur_pool._order
+        assert isinstance(order, PriorityOrder)
+        place = order.place
+        known: dict[int, float] = {}
+        self.recur_pool._place = lambda key, rank: place(key, known.setdefault(key, rank))
+
+
+def test_wrong_managers_are_rejected_by_their_recordings(tmp_path: Path) -> None:
+    for wrong in (OtherValue(CONFIG, 2), NoValue(CONFIG, 2), Memory(CONFIG, 2)):
+        with Recorder(wrong, tmp_path / "run.jsonl", fingerprint):
+            wrong.set_init_cache(0, 1, Window(b"x"))
+            wrong.hierarchical_get(0, 1)
+            wrong.hierarchical_get(0, 1)
+        assert set(check_trace(tmp_path / "run.jsonl").breaches) == {"M3"}, wrong
+    dropping = DropsPriority()
+    with Recorder(dropping, tmp_path / "run.jsonl", fingerprint):
+        for key, priority in ((1, 5), (2, 3), (1, 1)):
+            dropping.set_recur_cache(key, Window(bytes([key])), priority=priority)
+    assert not check_trace(tmp_path / "run.jsonl").accepted
+
+
 @pytest.mark.parametrize("failing", range(8))
 def test_a_failing_fingerprint_fails_the_operation_whole(tmp_path: Path, failing: int) -> None:
     """Nothing has changed, nothing is recorded, and what follows is recorded rightly."""
@@ -218,7 +294,7 @@ def change_slot(record: Record) -> Iterator[Record]:
 
 
 def change_fingerprint(record: Record) -> Iterator[Record]:
-    if "fp" in record:
+    if "fp" in record and record["op"] != "hget":
         yield {**record, "fp": other_hex(record["fp"])}
 
 
@@ -238,6 +314,7 @@ def change_lookup(record: Record) -> Iterator[Record]:
         yield {**record, "k": other_hex(record["k"])}
         yield {**record, "parts": 3 - record["parts"]}
         yield {**record, "from": "init" if record["from"] == "recur" else "recur"}
+        yield {**record, "fp": "0" * 16}
 
 
 def change_count(record: Record) -> Iterator[Record]:
