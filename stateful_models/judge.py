@@ -75,7 +75,8 @@ class Judge(Generic[S, O]):
         self.reports = first.reports
         self.transparent = isinstance(first, Transparent)
         situations = scope.situations()
-        self.unjudged = unjudged(first.reports, self.transparent)
+        hidden = unjudged(first.reports, self.transparent)
+        self.unjudged = hidden if "M6" in situations else hidden - {"M6"}  # of managers only
         judged = pending - self.unjudged
         self.pending = {code: s for code, s in situations.items() if code in judged}
         self.probes = scope.probes(first.reports)
