@@ -10,17 +10,9 @@ from kvref.errors import (
 )
 from kvref.keying import hash_state
 from kvref.manager import KVCacheManager, StatsSummary
+from kvref.ownership import Cloneable, Ownership, Sealable
 from kvref.policy import EvictionStrategy
-from kvref.pool import (
-    Cause,
-    Cloneable,
-    Departure,
-    KVCachePool,
-    OnEvict,
-    Ownership,
-    Resident,
-    Sealable,
-)
+from kvref.pool import Cause, Departure, KVCachePool, OnEvict, Resident
 from kvref.recording import Recorder
 from kvref.sizing import PoolSizes, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats

@@ -5,8 +5,9 @@ from itertools import chain
 from typing import Generic, SupportsFloat, SupportsIndex, TypedDict, TypeVar
 
 from kvref.keying import as_env, as_key, as_size
+from kvref.ownership import Ownership
 from kvref.policy import EvictionStrategy
-from kvref.pool import KVCachePool, OnEvict, Ownership, clear_together
+from kvref.pool import KVCachePool, OnEvict, clear_together
 from kvref.sizing import SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
 

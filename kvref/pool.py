@@ -3,34 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from enum import Enum
-from typing import Generic, NamedTuple, Protocol, SupportsFloat, SupportsIndex, TypeVar, cast
+from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex, TypeVar, cast
 
 from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import as_key, as_size
+from kvref.ownership import PREPARE, Ownership
 from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
 from kvref.stats import CacheStats
 
 V = TypeVar("V")
-
-
-class Ownership(Enum):
-    """What a set stores and a get delivers.
-
-    REFERENCE: the object itself. SEALED: the object, sealed by the set. COPY: a private copy,
-    sealed. SEALED values need `seal()`; COPY values need `clone()`, whose result needs `seal()`.
-    """
-
-    REFERENCE = "reference"
-    SEALED = "sealed"
-    COPY = "copy"
-
-
-class Sealable(Protocol):
-    def seal(self) -> object: ...
-
-
-class Cloneable(Protocol):
-    def clone(self) -> Sealable: ...
 
 
 class Cause(Enum):
@@ -61,28 +42,7 @@ class Resident(NamedTuple, Generic[V]):
 
 
 OnEvict = Callable[[Departure[V]], object]
-
-
-def _sealed(value: object) -> object:
-    if not hasattr(value, "seal"):
-        raise KVCacheTypeError(f"SEALED storage needs values with seal(), not {show(value)}")
-    cast(Sealable, value).seal()
-    return value
-
-
-def _sealed_copy(value: object) -> object:
-    if not (hasattr(value, "clone") and hasattr(value, "seal")):
-        raise KVCacheTypeError(
-            f"COPY storage needs values with clone() and seal(), not {show(value)}"
-        )
-    return _sealed(cast(Cloneable, value).clone())
-
-
-_PREPARE: dict[Ownership, Callable[[object], object] | None] = {
-    Ownership.REFERENCE: None,
-    Ownership.SEALED: _sealed,
-    Ownership.COPY: _sealed_copy,
-}
+"""Told of each entry before it leaves; if it raises, the entry stays and the operation fails."""
 
 
 class KVCachePool(Generic[V]):
@@ -135,7 +95,7 @@ class KVCachePool(Generic[V]):
         self._slots = order.slots
         self._place = order.place
         self._touch = order.touch
-        self._prepare = cast(Callable[[V], V] | None, _PREPARE[self.ownership])
+        self._prepare = cast(Callable[[V], V] | None, PREPARE[self.ownership])
 
     def __getstate__(self) -> dict[str, object]:
         """What a copy or a pickle takes along: its own containers, nothing bound to this pool."""

@@ -6,17 +6,9 @@ from itertools import combinations
 from typing import Generic, TypeVar, cast
 
 from spec.ops import Response
+from stateful_models.aspects import Aspect, completed, unjudged, visible
 from stateful_models.scope import Scope
-from stateful_models.subject import (
-    Aspect,
-    Retaining,
-    Subject,
-    SubjectError,
-    Transparent,
-    completed,
-    unjudged,
-    visible,
-)
+from stateful_models.subject import Retaining, Subject, SubjectError, Transparent
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states

@@ -9,6 +9,7 @@ from spec.manager import Lookups, ManagerState
 from spec.ops import Contents, Counters, Tier
 from spec.profile import Policy, Profile
 from spec.sizing import Config
+from stateful_models.aspects import EVERYTHING, Aspect
 from stateful_models.manager_subject import ManagerSubject
 from stateful_models.refinement import (
     OWNERSHIP,
@@ -20,7 +21,6 @@ from stateful_models.refinement import (
     note,
     offered,
 )
-from stateful_models.subject import EVERYTHING, Aspect
 
 
 class KvrefManager(ManagerSubject):

@@ -26,9 +26,10 @@ from spec.ops import (
 from spec.pool import retained
 from spec.profile import Profile, RecurScope
 from spec.sizing import Capacities, Config, capacities
+from stateful_models.aspects import Aspect
 from stateful_models.pool_scope import pool_ops
 from stateful_models.scope import Reports, idle, position
-from stateful_models.subject import Aspect, Subject
+from stateful_models.subject import Subject
 from stateful_models.symmetry import plain_manager, renamed_manager
 
 ManagerFactory = Callable[[Profile, Config, int, int], Subject[ManagerOp]]

@@ -37,8 +37,9 @@ from spec.ops import (
 )
 from spec.profile import KVREF, Ownership, Profile
 from spec.sizing import Config
+from stateful_models.aspects import Aspect
 from stateful_models.client import Client
-from stateful_models.subject import Aspect, found, operand, rank
+from stateful_models.subject import found, operand, rank
 
 
 class ManagerSubject(ABC):

@@ -28,8 +28,9 @@ from spec.ops import (
 from spec.pool import PoolState, new_pool
 from spec.profile import Ownership, Policy, Profile
 from spec.transition import observed
+from stateful_models.aspects import Aspect
 from stateful_models.scope import Reports, idle, position
-from stateful_models.subject import Aspect, Subject
+from stateful_models.subject import Subject
 from stateful_models.symmetry import plain_pool, renamed_pool
 
 PoolFactory = Callable[[Profile, int, int], Subject[Op]]

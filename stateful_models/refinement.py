@@ -13,8 +13,9 @@ from spec.heap import Hand, Heap, Object
 from spec.ops import Contents, Counters, Key, Left, Ref, SlotId
 from spec.pool import Entry, Pool, PoolState
 from spec.profile import Policy, Profile
+from stateful_models.aspects import EVERYTHING
 from stateful_models.client import Box, Client, box
-from stateful_models.subject import EVERYTHING, PoolSubject
+from stateful_models.subject import PoolSubject
 
 NOTHING = Box(Ref(-1), Contents(-1), [])
 STRATEGY = {policy: EvictionStrategy[policy.name] for policy in Policy}

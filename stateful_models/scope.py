@@ -7,7 +7,7 @@ from spec.heap import Heap, contents
 from spec.ops import Key, Read, Ref, Response, Seen
 from spec.pool import Pool
 from spec.profile import Profile
-from stateful_models.subject import Aspect
+from stateful_models.aspects import Aspect
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states

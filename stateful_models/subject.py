@@ -7,8 +7,6 @@ to write.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import replace
-from enum import Enum
 from math import nan
 from typing import ClassVar, Protocol, TypeVar, assert_never, runtime_checkable
 
@@ -40,36 +38,11 @@ from spec.ops import (
     Write,
 )
 from spec.profile import KVREF, Ownership, Profile
+from stateful_models.aspects import EVERYTHING, Aspect
 from stateful_models.client import Client
 
 O_contra = TypeVar("O_contra", contravariant=True)
 S_co = TypeVar("S_co", covariant=True)
-
-
-class Aspect(Enum):
-    """What a subject can tell beyond its answers to get, set and clear."""
-
-    SLOTS = "slots"
-    DEPARTURES = "departures"
-    INSPECTION = "inspection"
-    COUNTERS = "counters"
-    RETENTION = "retention"
-    REFUSALS = "refusals"
-
-
-EVERYTHING = frozenset(Aspect)
-
-
-ALWAYS_NEEDED = {"P8": Aspect.REFUSALS, "P10": Aspect.INSPECTION, "R5": Aspect.RETENTION}
-NEEDED_WITHOUT_STATE = {"P4": Aspect.SLOTS, "P9": Aspect.COUNTERS}
-NEEDS_STATE = frozenset({"M6"})
-
-
-def unjudged(reports: frozenset[Aspect], transparent: bool) -> frozenset[str]:
-    """The laws of which a subject shows too little."""
-    needs = ALWAYS_NEEDED if transparent else ALWAYS_NEEDED | NEEDED_WITHOUT_STATE
-    hidden = {code for code, aspect in needs.items() if aspect not in reports}
-    return frozenset(hidden if transparent else hidden | NEEDS_STATE)
 
 
 @runtime_checkable
@@ -93,48 +66,6 @@ class Retaining(Protocol):
     """A subject of which it can be told, at any time, what it keeps alive."""
 
     def retained(self) -> tuple[frozenset[Ref], int]: ...
-
-
-def visible(response: Response, reports: frozenset[Aspect]) -> Response:
-    """The response with what the subject does not report blanked out."""
-    if reports is EVERYTHING:
-        return response
-    match response:
-        case Stored(slot, left):
-            shown = slot if Aspect.SLOTS in reports else SlotId(0)
-            return Stored(shown, visible_left(left, reports))
-        case Cleared(left):
-            return Cleared(visible_left(left, reports))
-        case Census(keys, kept, copies, counters):
-            retention = Aspect.RETENTION in reports
-            return Census(
-                keys if Aspect.INSPECTION in reports else frozenset(),
-                kept if retention else frozenset(),
-                copies if retention else 0,
-                counters if Aspect.COUNTERS in reports else Counters(),
-            )
-        case _:
-            return response
-
-
-def completed(observed: Response, expected: Response, reports: frozenset[Aspect]) -> Response:
-    """What was observed, with what the subject does not report taken from the specification."""
-    if observed == visible(expected, reports):
-        return expected
-    if not (isinstance(observed, Stored) and isinstance(expected, Stored)):
-        return observed
-    slot = observed.slot if Aspect.SLOTS in reports else expected.slot
-    left = observed.left if Aspect.DEPARTURES in reports else expected.left
-    return Stored(slot, left)
-
-
-def visible_left(left: tuple[Left, ...], reports: frozenset[Aspect]) -> tuple[Left, ...]:
-    if Aspect.DEPARTURES not in reports:
-        return ()
-    if Aspect.SLOTS in reports:
-        return left
-    blank = (replace(one, slot=SlotId(0)) for one in left)
-    return tuple(sorted(blank, key=lambda one: one.key))
 
 
 NO_KEY = "no key"  # what stands for a key that must be refused

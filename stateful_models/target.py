@@ -10,10 +10,11 @@ from typing import cast
 
 from spec.profile import Profile
 from spec.sizing import Config
+from stateful_models.aspects import Aspect
 from stateful_models.check import KVREF, Target
 from stateful_models.manager_scope import ManagerFactory
 from stateful_models.pool_scope import PoolFactory
-from stateful_models.subject import Aspect, Subject, Transparent
+from stateful_models.subject import Subject, Transparent
 
 
 class TargetError(Exception):

@@ -8,9 +8,10 @@ import cachetools
 from spec.ops import Tier
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, FifoUpdate, Policy, Profile, Sizing
 from spec.sizing import Config
+from stateful_models.aspects import Aspect
 from stateful_models.manager_refinement import KvrefManager
 from stateful_models.manager_subject import ManagerSubject
-from stateful_models.subject import Aspect, PoolSubject
+from stateful_models.subject import PoolSubject
 
 
 class CachetoolsLru(PoolSubject):

@@ -12,6 +12,7 @@ from spec.ops import Get, Op, Response, Set
 from spec.pool import PoolState, find, step
 from spec.profile import FIFO_COPY, FIFO_REFERENCE, KVREF, LRU_REFERENCE, Profile
 from spec.sizing import Config
+from stateful_models.aspects import Aspect, visible
 from stateful_models.bugs.ring import UpdateMoves
 from stateful_models.bugs.untouched_by_hit import UntouchedByHit
 from stateful_models.explore import Explorer
@@ -19,7 +20,7 @@ from stateful_models.judge import first_divergence
 from stateful_models.manager_scope import ManagerScope
 from stateful_models.pool_scope import PoolScope
 from stateful_models.refinement import KvrefPool
-from stateful_models.subject import Aspect, PoolSubject, visible
+from stateful_models.subject import PoolSubject
 from tests.exploring import explore_manager, explore_pool
 
 

@@ -4,7 +4,8 @@ UniZero's KVCacheManager offered the policy; nothing ever entered its heap.
 """
 
 from spec.profile import PRIORITY_REFERENCE, Profile
-from stateful_models.subject import Aspect, PoolSubject
+from stateful_models.aspects import Aspect
+from stateful_models.subject import PoolSubject
 
 
 class NeverFilled(PoolSubject):

@@ -6,7 +6,8 @@ lost that way. A clear empties only the forward map.
 """
 
 from spec.profile import FIFO_REFERENCE, Profile
-from stateful_models.subject import Aspect, PoolSubject
+from stateful_models.aspects import Aspect
+from stateful_models.subject import PoolSubject
 
 
 class Ring(PoolSubject):

@@ -31,9 +31,10 @@ from spec.ops import (
 )
 from spec.profile import KVREF, Profile, Sizing
 from spec.sizing import Config, capacities
+from stateful_models.aspects import visible
 from stateful_models.manager_refinement import KvrefManager
 from stateful_models.manager_scope import ManagerFactory
-from stateful_models.subject import Subject, Transparent, visible
+from stateful_models.subject import Subject, Transparent
 
 OBJECTS = 8
 KEYS = st.sampled_from([Key(key) for key in (-7, 0, 1, 2, 3, 5, 8, 13, 2**63, 2**64 - 1)])
