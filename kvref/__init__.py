@@ -6,7 +6,6 @@ from kvref.errors import (
     KVCacheReentryError,
     KVCacheTypeError,
     KVCacheValueError,
-    SealedError,
 )
 from kvref.keying import hash_state
 from kvref.manager import KVCacheManager, StatsSummary
@@ -37,7 +36,6 @@ __all__ = [
     "Recorder",
     "Resident",
     "Sealable",
-    "SealedError",
     "SizingProfile",
     "StatsSummary",
     "hash_state",

@@ -26,10 +26,6 @@ class KVCacheReentryError(KVCacheError, RuntimeError):
     """An `on_evict` callback tried to change the pool that was calling it."""
 
 
-class SealedError(KVCacheError, ValueError):
-    """A write into a value that a pool has sealed."""
-
-
 def show(value: object) -> str:
     """A value for a message: its repr, shortened, and its type."""
     return f"{shorten(value)} ({type(value).__name__})"

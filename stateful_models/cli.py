@@ -16,9 +16,17 @@ from typing import Annotated, Final
 
 import typer
 
-from spec.profile import Ownership, Policy
-from stateful_models.check import check, selected
-from stateful_models.console import output, refuse, watching, writable, write_json, write_text
+from spec.profile import Ownership, Policy, Profile
+from stateful_models.check import Row, Target, check, selected
+from stateful_models.console import (
+    complain,
+    output,
+    refuse,
+    watching,
+    writable,
+    write_json,
+    write_text,
+)
 from stateful_models.presets import ScopeName
 from stateful_models.report import as_data, conclude, table
 from stateful_models.repro import repro
@@ -70,6 +78,22 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def explored(
+    target: Target, scope: ScopeName, profiles: tuple[Profile, ...], symmetry: bool, jobs: int
+) -> list[Row]:
+    """Every row, with progress shown; refuses a subject that cannot be driven."""
+    if jobs > 1 and not travels(target):
+        complain(f"{target.name} is not a module's own, so one process it is")
+        jobs = 1
+    try:
+        with workers(jobs) as executor, watching() as watch:
+            return list(check(target, scope, profiles, symmetry, executor, jobs, watch))
+    except SubjectError as error:
+        refuse(f"{target.name}: {error}")
+    except BrokenExecutor:
+        refuse(f"{target.name} ended the process that it ran in")
+
+
 @app.command("check")
 def check_command(
     subject: Annotated[
@@ -100,17 +124,8 @@ def check_command(
     profiles = selected(target, policy, ownership)
     if not profiles:
         refuse(f"{target.name} claims no profile with that policy and ownership")
-    if jobs > 1 and not travels(target):
-        print(f"kvref: {target.name} is not a module's own, so one process it is", file=sys.stderr)
-        jobs = 1
     console = output()
-    try:
-        with workers(jobs) as executor, watching() as watch:
-            rows = list(check(target, scope, profiles, symmetry, executor, jobs, watch))
-    except SubjectError as error:
-        refuse(f"{target.name}: {error}")
-    except BrokenExecutor:
-        refuse(f"{target.name} ended the process that it ran in")
+    rows = explored(target, scope, profiles, symmetry, jobs)
     console.print(table(rows))
     broken = [row for row in rows if row.divergence is not None]
     for row in broken[:1]:
