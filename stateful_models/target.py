@@ -71,6 +71,8 @@ def arguments(name: str, factory: Callable[..., object]) -> int:
         parameters = signature(factory).parameters.values()
     except (TypeError, ValueError):
         return 3
+    if any(one.kind is Parameter.VAR_POSITIONAL for one in parameters):
+        return 3
     taken = sum(one.kind in places and one.default is Parameter.empty for one in parameters)
     if taken not in (3, 4):
         raise TargetError(

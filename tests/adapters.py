@@ -77,6 +77,11 @@ class NoSubject:
         pass
 
 
+class TakesAnything:
+    def __init__(self, *anything: object) -> None:
+        pass
+
+
 class Unbuildable(Broken):
     def start(self, profile: Profile, capacity: int) -> None:
         raise OSError("no such device")

@@ -134,6 +134,7 @@ def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
         ("tests.adapters:", ("module:factory",)),
         ("tests.adapters:NOT_CALLABLE", ("3",)),
         ("tests.adapters:NoSubject", ("no Subject", "perform")),
+        ("tests.adapters:TakesAnything", ("no Subject", "perform")),
         ("tests.adapters:Unbuildable", ("OSError", "no such device")),
         ("tests.adapters:NoProfiles", ("profiles",)),
         ("tests.raises_on_import:Cache", ("RuntimeError", "half-finished adapter")),
