@@ -1,12 +1,16 @@
 """kvref: the reference KV cache of transformer world models that plan with tree search."""
 
 from kvref.errors import (
+    IntegrityError,
     KVCacheError,
     KVCacheIndexError,
     KVCacheReentryError,
     KVCacheTypeError,
     KVCacheValueError,
+    SealedError,
+    UnevenError,
 )
+from kvref.integrity import Verifiable
 from kvref.keying import hash_state
 from kvref.manager import KVCacheManager, StatsSummary
 from kvref.ownership import Cloneable, Ownership, Sealable
@@ -22,6 +26,7 @@ __all__ = [
     "Cloneable",
     "Departure",
     "EvictionStrategy",
+    "IntegrityError",
     "KVCacheError",
     "KVCacheIndexError",
     "KVCacheManager",
@@ -36,8 +41,11 @@ __all__ = [
     "Recorder",
     "Resident",
     "Sealable",
+    "SealedError",
     "SizingProfile",
     "StatsSummary",
+    "UnevenError",
+    "Verifiable",
     "hash_state",
     "pool_sizes",
 ]

@@ -26,6 +26,18 @@ class KVCacheReentryError(KVCacheError, RuntimeError):
     """An `on_evict` callback tried to change the pool that was calling it."""
 
 
+class SealedError(KVCacheError, RuntimeError):
+    """A write into a window that is sealed, or a fork of one that is not."""
+
+
+class UnevenError(KVCacheError, RuntimeError):
+    """A window whose layers hold different numbers of tokens, where that is not allowed (W4)."""
+
+
+class IntegrityError(KVCacheError, RuntimeError):
+    """A stored value was written into after it was set (`verify=True`)."""
+
+
 def show(value: object) -> str:
     """A value for a message: its repr, shortened, and its type."""
     return f"{shorten(value)} ({type(value).__name__})"

@@ -35,7 +35,7 @@ class KVCacheManager(Generic[V]):
             `game_segment_length` (SEED) or `max_cache_size` (SEARCH_SAFE).
         env_num: how many environments, at least 1.
         enable_stats: whether to count.
-        eviction_strategy, ownership, on_evict: as in `KVCachePool`, for every pool.
+        eviction_strategy, ownership, on_evict, verify: as in `KVCachePool`, for every pool.
         sizing: how capacities follow from `config`.
     """
 
@@ -49,6 +49,7 @@ class KVCacheManager(Generic[V]):
         ownership: Ownership = Ownership.REFERENCE,
         sizing: SizingProfile = SizingProfile.SEED,
         on_evict: OnEvict[V] | None = None,
+        verify: bool = False,
     ) -> None:
         sizes = pool_sizes(config, env_num, sizing)
 
@@ -60,6 +61,7 @@ class KVCacheManager(Generic[V]):
                 name,
                 ownership=ownership,
                 on_evict=on_evict,
+                verify=verify,
             )
 
         self.env_num = as_size(env_num, "env_num")

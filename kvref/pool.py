@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from enum import Enum
+from functools import partial
 from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex, TypeVar, cast
 
 from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
+from kvref.integrity import check, marked, require_verifiable
 from kvref.keying import as_key, as_size
 from kvref.ownership import PREPARE, Ownership
 from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
@@ -59,6 +61,8 @@ class KVCachePool(Generic[V]):
         name: for messages, `repr` and departures.
         ownership: what a set stores and a get delivers.
         on_evict: told what leaves, and why.
+        verify: whether a hit on a value written into since it was set raises `IntegrityError`;
+            values then need `mark()` and `written_since()`.
     """
 
     stats: CacheStats | None
@@ -72,6 +76,7 @@ class KVCachePool(Generic[V]):
         *,
         ownership: Ownership = Ownership.REFERENCE,
         on_evict: OnEvict[V] | None = None,
+        verify: bool = False,
     ) -> None:
         self.pool_size = as_size(pool_size, "pool_size")
         if not isinstance(eviction_strategy, EvictionStrategy):
@@ -84,6 +89,7 @@ class KVCachePool(Generic[V]):
         self.ownership = ownership
         self.name = name
         self.on_evict = on_evict
+        self.verify = verify
         self.stats = CacheStats() if enable_stats else None
         self._announcing = False
         self._adopt({}, ORDERS[eviction_strategy]())
@@ -94,12 +100,15 @@ class KVCachePool(Generic[V]):
         self._order = order
         self._slots = order.slots
         self._place = order.place
-        self._touch = order.touch
+        self._touch = self._on_hit = order.touch
+        self._marks = {key: marked(value) for key, value in values.items()} if self.verify else None
+        if self._marks is not None:
+            self._on_hit = partial(check, self.name, values, self._marks, order.touch)
         self._prepare = cast(Callable[[V], V] | None, PREPARE[self.ownership])
 
     def __getstate__(self) -> dict[str, object]:
         """What a copy or a pickle takes along: its own containers, nothing bound to this pool."""
-        names = "pool_size", "eviction_strategy", "ownership", "name", "on_evict"
+        names = "pool_size", "eviction_strategy", "ownership", "name", "on_evict", "verify"
         return {
             **{name: getattr(self, name) for name in names},
             "stats": copy(self.stats),
@@ -121,9 +130,9 @@ class KVCachePool(Generic[V]):
             if stats is not None:
                 stats.misses += 1
             return None
-        touch = self._touch
-        if touch is not None:
-            touch(cache_key)
+        on_hit = self._on_hit
+        if on_hit is not None:
+            on_hit(cache_key)
         if stats is not None:
             stats.hits += 1
         return value
@@ -142,11 +151,21 @@ class KVCachePool(Generic[V]):
         rank = 0.0 if priority is None else self._order.rank(priority)
         if self._announcing:
             raise self._reentry()
+        if self._marks is not None:
+            require_verifiable(kv_cache)
         if self._prepare is not None:
             kv_cache = self._prepare(kv_cache)
+        mark = None if self._marks is None else marked(kv_cache)
         slot = self._slots.get(key)
         if slot is None:
-            return self._insert(key, kv_cache, rank)
+            slot = self._insert(key, kv_cache, rank)
+        else:
+            self._update(key, kv_cache, rank)
+        if self._marks is not None:
+            self._marks[key] = mark
+        return slot
+
+    def _update(self, key: int, kv_cache: V, rank: float) -> None:
         if self.on_evict is not None and self._values[key] is not kv_cache:
             self._announce([self._departure(key, Cause.UPDATED)])
         self._values[key] = kv_cache
@@ -156,7 +175,6 @@ class KVCachePool(Generic[V]):
             self._place(key, rank)
         if self.stats is not None:
             self.stats.updates += 1
-        return slot
 
     def _insert(self, key: int, value: V, rank: float) -> int:
         """A new key. Slots are freed only all at once, so the lowest free one is the count."""
@@ -167,6 +185,8 @@ class KVCachePool(Generic[V]):
                 self._announce([self._departure(self._order.victim(), Cause.EVICTED)])
             out, slot = self._order.evict()
             del values[out]
+            if self._marks is not None:
+                del self._marks[out]
             if stats is not None:
                 stats.evictions += 1
         slots[key] = slot
@@ -233,6 +253,8 @@ class KVCachePool(Generic[V]):
             self.stats.cleared += len(self._values)
         self._values.clear()
         self._order.clear()
+        if self._marks is not None:
+            self._marks.clear()
 
 
 def clear_together(pools: Iterable[KVCachePool[V]]) -> None:

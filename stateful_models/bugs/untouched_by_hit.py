@@ -8,8 +8,8 @@ class UntouchedByHit(KvrefPool):
     profiles = (LRU_REFERENCE,)
 
     def get(self, key: int) -> object | None:
-        touch, self.pool._touch = self.pool._touch, None
+        touch, self.pool._on_hit = self.pool._on_hit, None
         try:
             return self.pool.get(key)
         finally:
-            self.pool._touch = touch
+            self.pool._on_hit = touch
