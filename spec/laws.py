@@ -1,16 +1,29 @@
 """Every law by its name in DESIGN: predicates on one transition, each with its *sometimes*."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
+from spec.batch import BATCH, Alignment
 from spec.heap_laws import HEAP
+from spec.keys import KEYS, Pair
 from spec.manager_laws import MANAGER, ManagerTransition, project
 from spec.pool_laws import POOL
-from spec.transition import EVERY_OP, Law, Transition
+from spec.search import SEARCH, SearchStep
+from spec.transition import EVERY_OP, Law, Transition, broken_of
+from spec.window_laws import WINDOW, WindowTransition
 
+AnyLaw: TypeAlias = (
+    Law[Transition]
+    | Law[ManagerTransition]
+    | Law[WindowTransition]
+    | Law[Alignment]
+    | Law[Pair]
+    | Law[SearchStep]
+)
 POOL_AND_HEAP: Final[tuple[Law[Transition], ...]] = POOL + HEAP
-ALL: Final[tuple[Law[Transition] | Law[ManagerTransition], ...]] = (*POOL_AND_HEAP, *MANAGER)
-
+CACHE: Final[tuple[Law[Transition] | Law[ManagerTransition], ...]] = (*POOL_AND_HEAP, *MANAGER)
+ALL: Final[tuple[AnyLaw, ...]] = (*CACHE, *WINDOW, *BATCH, *KEYS, *SEARCH)
+TITLES: Final = {law.code: law.title for law in reversed(ALL)}
 
 Predicate = Callable[[Transition], bool]
 OF_OP: Final[Mapping[type, tuple[tuple[str, Predicate], ...]]] = {
@@ -25,6 +38,26 @@ def broken(t: Transition) -> tuple[str, ...]:
 
 def manager_broken(t: ManagerTransition) -> tuple[str, ...]:
     """The codes of the laws that this transition of a manager breaks, its pool's included."""
-    own = tuple([law.code for law in MANAGER if type(t.op) in law.about and not law.holds(t)])
+    own = broken_of(MANAGER, t, type(t.op))
     inner = project(t)
     return own if inner is None else (*broken(inner), *own)
+
+
+def window_broken(t: WindowTransition) -> tuple[str, ...]:
+    """The codes of the laws that this transition of a client's windows breaks."""
+    return broken_of(WINDOW, t, type(t.op))
+
+
+def batch_broken(a: Alignment) -> tuple[str, ...]:
+    """The codes of the laws that this alignment breaks."""
+    return broken_of(BATCH, a, Alignment)
+
+
+def keys_broken(pair: Pair) -> tuple[str, ...]:
+    """The codes of the laws that these two observations break."""
+    return broken_of(KEYS, pair, Pair)
+
+
+def search_broken(step: SearchStep) -> tuple[str, ...]:
+    """The codes of the laws that this step of a search breaks."""
+    return broken_of(SEARCH, step, SearchStep)

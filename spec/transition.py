@@ -93,3 +93,8 @@ class Law(NamedTuple, Generic[T]):
     holds: Callable[[T], bool]
     occurs: Callable[[T], bool]
     applies: Callable[[Profile], bool] = lambda profile: True
+
+
+def broken_of(laws: tuple[Law[T], ...], observed: T, about: type) -> tuple[str, ...]:
+    """The codes of those laws about this kind of thing that an observation breaks."""
+    return tuple([law.code for law in laws if about in law.about and not law.holds(observed)])

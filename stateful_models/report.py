@@ -8,13 +8,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from spec.laws import ALL
+from spec.laws import TITLES
 from stateful_models.check import Row, Target, title
 from stateful_models.repro import source
 from stateful_models.sample import LENGTH
 from stateful_models.timeline import answer, operation
-
-TITLES: Final = {law.code: law.title for law in ALL}
 
 TRANSPARENT: Final = (
     "Exhaustive within scope: every reachable state of the specification, every operation in each; "

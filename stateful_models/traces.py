@@ -3,11 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, assert_never
+from typing import assert_never
 
 from msgspec import UNSET
 
-from spec.laws import ALL
+from spec.laws import TITLES
 from spec.ops import Contents, Key
 from spec.profile import Ownership, Profile
 from stateful_models.trace_format import (
@@ -28,8 +28,6 @@ from stateful_models.trace_format import (
 )
 from stateful_models.trace_pool import POLICY, Charge, PoolTrack, contents_of, key_of, shown
 from stateful_models.trace_reader import TraceReader
-
-TITLES: Final = {law.code: law.title for law in ALL} | {"S2": "provenance"}
 
 
 @dataclass
