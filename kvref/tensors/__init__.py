@@ -1,0 +1,36 @@
+"""The tensor half of kvref: windows, batches, keys of tensors, search sessions. Needs torch."""
+
+from kvref.tensors.batch import Aligned, BatchBuffer, align, attention_mask, split
+from kvref.tensors.cache import Cache
+from kvref.tensors.contexts import Missing, Source, by_env_and_latent, by_latent
+from kvref.tensors.keying import (
+    hash_state,
+    hash_states,
+    salted_hash_state,
+    salted_hash_states,
+)
+from kvref.tensors.keys_values import KeysValues
+from kvref.tensors.kv_cache import KVCache
+from kvref.tensors.session import SearchSession
+from kvref.tensors.step import Step
+
+__all__ = [
+    "Aligned",
+    "BatchBuffer",
+    "Cache",
+    "KVCache",
+    "KeysValues",
+    "Missing",
+    "SearchSession",
+    "Source",
+    "Step",
+    "align",
+    "attention_mask",
+    "by_env_and_latent",
+    "by_latent",
+    "hash_state",
+    "hash_states",
+    "salted_hash_state",
+    "salted_hash_states",
+    "split",
+]

@@ -1,0 +1,211 @@
+"""Windows of unequal length side by side in one batch, and back."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.keying import as_integer, as_size
+from kvref.tensors.blocks import Block, durable
+from kvref.tensors.keys_values import KeysValues
+from kvref.tensors.layout import Device, Held, Layout, layout
+
+
+class Aligned(NamedTuple):
+    """B2: row r of `batch` holds its window in its last `lengths[r]` tokens, zeros before."""
+
+    batch: KeysValues
+    lengths: tuple[int, ...]
+
+
+class BatchBuffer:
+    """Room for one batch, used again for every `align` into it.
+
+    What was aligned into it before is overwritten, so it serves one batch at a time.
+
+    Args: as `KeysValues`; `num_samples` and `max_tokens` are the most that a batch may have.
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        num_heads: int,
+        max_tokens: int,
+        embed_dim: int,
+        num_layers: int,
+        device: Device = None,
+        *,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        made = layout(num_samples, num_heads, max_tokens, embed_dim, device, dtype)
+        self._begin(made, as_size(num_layers, "num_layers"))
+
+    def _begin(self, layout: Layout, layers: int) -> None:
+        self.layout = layout
+        self.num_layers = layers
+        shape = (2 * layers, *layout.whole)
+        with durable():
+            self._tensor = torch.empty(shape, dtype=layout.dtype, device=layout.device)
+        self._blocks: dict[int, Block] = {}
+
+    @classmethod
+    def for_windows(cls, windows: Sequence[KeysValues], max_tokens: int) -> "BatchBuffer":
+        """A buffer that these windows fit into, with room for so many tokens."""
+        first, made = windows[0], cls.__new__(cls)
+        samples = sum(window.shape[0] for window in windows)
+        made._begin(replace(first._now(), samples=samples, max_tokens=max_tokens), len(first))
+        return made
+
+    def rows(self, rows: int) -> Block:
+        """The storage of the first so many rows; the same one every time."""
+        block = self._blocks.get(rows)
+        if block is None:
+            block = self._blocks[rows] = Block(self._tensor.narrow(1, 0, rows))
+        return block
+
+
+def align(windows: Sequence[KeysValues], into: BatchBuffer | None = None) -> Aligned:
+    """One batch with a row for each sample of each window, padded on the left with zeros.
+
+    B3: a row depends on its own window alone. B4: dtype, device and contents stay as they are.
+    The batch is a copy that may be written, in `into` if that is given; if it overflows, every
+    row loses the same columns, so cut the windows first (`SearchSession` does). Gradients do not
+    flow through it. Raises `KVCacheValueError` for windows that differ in layers, heads, head_dim,
+    dtype or device, or that do not fit, before anything is touched.
+    """
+    shapes = _compatible(windows)
+    lengths = tuple(size for samples, _, size, _ in shapes for _ in range(samples))
+    width = max(lengths)
+    if into is None:
+        into = BatchBuffer.for_windows(windows, max(windows[0].max_tokens, width))
+    _fits(windows[0], into, len(lengths), width)
+    block = into.rows(len(lengths))
+    if width:
+        with durable(), torch.no_grad():
+            _copy(windows, lengths, width, block.tensor[:, :, :, :width])
+    held = Held((), block, width, 0)
+    made = replace(into.layout, samples=len(lengths))
+    return Aligned(KeysValues._of(made, into.num_layers, held), lengths)
+
+
+def _copy(
+    windows: Sequence[KeysValues], lengths: tuple[int, ...], width: int, target: Tensor
+) -> None:
+    """Every row's padding and pieces, one after another along the tokens, in one copy."""
+    parts, rows, heads, _, head_dim = target.shape
+    if rows == len(windows):
+        padding = target.new_zeros((parts, 1, heads, width - min(lengths), head_dim))
+        pieces: list[Tensor] = []
+        for window, length in zip(windows, lengths, strict=True):
+            if length < width:
+                pieces.append(padding[:, :, :, : width - length])
+            pieces += window.pieces()
+        joined = torch.cat(pieces, dim=3)
+        target.copy_(joined.view(parts, heads, rows, width, head_dim).transpose(1, 2))
+        return
+    row = 0
+    for window in windows:
+        samples, _, size, _ = window.shape
+        place = target[:, row : row + samples]
+        place[:, :, :, : width - size] = 0
+        if size:
+            place[:, :, :, width - size :] = torch.cat(window.pieces(), dim=3)
+        row += samples
+
+
+def split(
+    batch: KeysValues, lengths: Sequence[int], *, firsts: Sequence[int] | None = None
+) -> tuple[KeysValues, ...]:
+    """B1: one window for each row, of its last `lengths[row]` tokens, without the padding.
+
+    The windows share nothing with the batch nor with each other. `firsts`: how many tokens each
+    had dropped before (`KeysValues.first`); none if not given.
+    """
+    rows, _, width, _ = batch.shape
+    if len(lengths) != rows or (firsts is not None and len(firsts) != rows):
+        raise KVCacheValueError(f"{rows} rows need as many lengths (and firsts), not {lengths}")
+    counts = [as_integer(length, "length") for length in lengths]
+    for count in counts:
+        if not 0 <= count <= width:
+            raise KVCacheValueError(f"a row of {width} tokens cannot hold a window of {count}")
+    pieces = batch.pieces()
+    layout, windows = replace(batch._now(), samples=1), []
+    with durable(), torch.no_grad():
+        joint = torch.cat(pieces, dim=3) if len(pieces) > 1 else next(iter(pieces), None)
+        for row, count in enumerate(counts):
+            first = 0 if firsts is None else as_integer(firsts[row], "first")
+            block = None
+            if joint is not None and count:
+                block = Block(taken(joint, row, width - count))
+            held = Held((), block, count, first)
+            windows.append(KeysValues._of(layout, len(batch), held))
+    return tuple(windows)
+
+
+def taken(joint: Tensor, row: int, start: int) -> Tensor:
+    """A copy of one row's tokens from `start` on, in a storage of its own."""
+    row_tokens = joint[:, row : row + 1, :, start:]
+    return torch.empty_like(row_tokens, memory_format=torch.contiguous_format).copy_(row_tokens)
+
+
+def attention_mask(
+    lengths: Sequence[int], new: int, width: int | None = None, device: Device = None
+) -> Tensor:
+    """B2: where row r's new tokens may look: (rows, 1, new, width + new), True where they may.
+
+    `width` is the aligned tokens' number, the longest of `lengths` if not given. A new token sees
+    its row's own window, the new tokens before it, and itself; never padding. Fits the boolean
+    `attn_mask` of `torch.nn.functional.scaled_dot_product_attention`.
+    """
+    counts = [as_integer(length, "length") for length in lengths]
+    columns, fresh = max(counts, default=0) if width is None else width, as_size(new, "new")
+    if any(not 0 <= count <= columns for count in counts):
+        raise KVCacheValueError(f"lengths {counts} do not fit into {columns} aligned tokens")
+    place = torch.device("cpu") if device is None else torch.device(device)
+    padding = on(torch.tensor([columns - count for count in counts]), place)
+    column = torch.arange(columns + fresh, device=place)
+    query = torch.arange(columns, columns + fresh, device=place)
+    visible = column[None, None, :] >= padding[:, None, None]
+    return (visible & (column[None, None, :] <= query[None, :, None])).unsqueeze(1)
+
+
+def on(host: Tensor, device: torch.device) -> Tensor:
+    """A small tensor from the CPU on the device, without waiting for the device."""
+    if device.type == "cpu":
+        return host
+    pinned = host.pin_memory() if torch.cuda.is_available() else host
+    return pinned.to(device, non_blocking=True)
+
+
+def _compatible(windows: Sequence[KeysValues]) -> list[tuple[int, int, int, int]]:
+    if not windows:
+        raise KVCacheValueError("no windows to align")
+    for window in windows:
+        if not isinstance(window, KeysValues):
+            raise KVCacheTypeError(f"windows to align must be KeysValues, not {show(window)}")
+    for one, other in pairwise(windows):
+        if _kind(one) != _kind(other):
+            raise KVCacheValueError(
+                f"cannot align {one!r} with {other!r}: other layers, heads, "
+                "head_dim, dtype or device"
+            )
+    return [window.shape for window in windows]
+
+
+def _kind(window: KeysValues) -> tuple[object, ...]:
+    layout = window._layout
+    return len(window), layout.heads, layout.head_dim, layout.dtype, layout.device
+
+
+def _fits(window: KeysValues, into: BatchBuffer, rows: int, width: int) -> None:
+    room = into.layout
+    kind = into.num_layers, room.heads, room.head_dim, room.dtype, room.device
+    if kind != _kind(window) or rows > room.samples or width > room.max_tokens:
+        raise KVCacheValueError(
+            f"{rows} rows of {width} tokens like {window!r} do not fit into a buffer for "
+            f"{into.num_layers} layers of {room}"
+        )

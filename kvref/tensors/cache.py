@@ -1,0 +1,240 @@
+"""One K or V of one layer: a window onto the newest tokens appended to it."""
+
+from dataclasses import replace
+from typing import SupportsIndex
+
+import torch
+from torch import Tensor
+
+from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
+from kvref.tensors.blocks import Room, Shape, Spans, durable, length, without_newest, without_oldest
+from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
+
+
+class Cache:
+    """The tokens of one K or V, oldest first; never more than `max_tokens`.
+
+    `update` appends and W2 decides what goes; W1: what is there is a suffix of what was appended.
+    With gradients enabled an update builds a new tensor, so that earlier results can still be
+    differentiated; without, it writes in place. Raises `KVCacheError` subclasses; a failed
+    operation changes nothing.
+
+    Args:
+        num_samples: rows, at least 1.
+        num_heads: heads, at least 1.
+        max_tokens: capacity in tokens, at least 1.
+        embed_dim: width of all heads together.
+        device: where; torch's default device if None.
+        dtype: a floating dtype; torch's default dtype if None.
+    """
+
+    first: int
+    """How many tokens have been dropped: the index of the first that is still there."""
+
+    def __init__(
+        self,
+        num_samples: int,
+        num_heads: int,
+        max_tokens: int,
+        embed_dim: int,
+        device: Device = None,
+        *,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        made = layout(num_samples, num_heads, max_tokens, embed_dim, device, dtype)
+        room = Room(1, made.dtype, made.device)
+        self._begin(made, room, 0, Held((), room.take(0, made.whole), 0, 0))
+
+    def _begin(self, layout: Layout, room: Room, part: int, held: Held) -> None:
+        self._layout = layout
+        self._room = room
+        self._part = part
+        self._spans, self._block, self._size, self.first = held
+        self._own: Tensor | None = None if held.block is None else held.block.part(part)
+        self._writes = 0
+        self._sealed = False
+
+    @property
+    def shape(self) -> Shape:
+        """(samples, heads, tokens, head_dim) of what is there."""
+        here = self._layout
+        return here.samples, here.heads, self.size, here.head_dim
+
+    @property
+    def size(self) -> int:
+        """How many tokens are there."""
+        return length(self._spans) + self._size
+
+    @property
+    def max_tokens(self) -> int:
+        return self._layout.max_tokens
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._layout.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self._layout.device
+
+    def get(self) -> Tensor:
+        """(samples, heads, tokens, head_dim), oldest token first.
+
+        A view of the window's storage, good until the next operation on it; a copy where the
+        tokens are shared with other windows.
+        """
+        own = self._own_tokens()
+        if not self._spans:
+            return own
+        shared = [span.part(self._part) for span in self._spans]
+        if self._sealed and len(shared) == 1 and self._size == 0:
+            return shared[0]
+        return torch.cat((*shared, own) if self._size else shared, dim=2)
+
+    def _own_tokens(self) -> Tensor:
+        if self._own is None:
+            samples, heads, _, width = self.shape
+            return torch.empty((samples, heads, 0, width), dtype=self.dtype, device=self.device)
+        return self._own[:, :, : self._size]
+
+    def update(self, x: Tensor) -> None:
+        """Append tokens (samples, heads, new, head_dim), dropping the oldest as W2 says.
+
+        Raises `KVCacheValueError` or `KVCacheTypeError` for another shape, dtype or device, and
+        for more tokens than fit (W3), before anything is touched.
+        """
+        self._accept(x)
+        self._append(x)
+
+    def _accept(self, x: Tensor, name: str = "x") -> None:
+        self._writable()
+        if not isinstance(x, Tensor):
+            raise KVCacheTypeError(f"{name} must be a tensor, not {show(x)}")
+        samples, heads, _, width = self.shape
+        shape = tuple(x.shape)
+        if len(shape) != 4 or (shape[0], shape[1], shape[3]) != (samples, heads, width):
+            expected = f"({samples}, {heads}, new tokens, {width})"
+            raise KVCacheValueError(f"{name} must have shape {expected}, not {shape}")
+        if shape[2] > self.max_tokens:
+            raise KVCacheValueError(
+                f"{name} has {shape[2]} tokens; the window holds {self.max_tokens}"
+            )
+        if x.dtype != self.dtype:
+            raise KVCacheTypeError(f"{name} must be {self.dtype}, not {x.dtype}")
+        if x.device != self.device:
+            raise KVCacheValueError(f"{name} must be on {self.device}, not on {x.device}")
+
+    def _writable(self) -> None:
+        if self._sealed:
+            raise SealedError(f"a sealed window of {self.size} tokens: fork() or clone() to go on")
+
+    def _append(self, x: Tensor) -> None:
+        before, dropped = self._count(), drop(self.max_tokens, self.size, x.shape[2])
+        if torch.is_grad_enabled() or (self._own is not None and self._own.requires_grad):
+            with durable():
+                self._replace(torch.cat((self.get()[:, :, dropped:], x), dim=2))
+        else:
+            self._write(x, dropped)
+        self.first += dropped
+        self._counts(before + 1)
+
+    def _write(self, x: Tensor, dropped: int) -> None:
+        """In place, and never between overlapping parts of one storage."""
+        if self._own is not None and self._storage(x) == self._storage(self._own):
+            x = x.clone()
+        self._spans, dropped = without_oldest(self._spans, dropped)
+        kept, new = self._size - dropped, x.shape[2]
+        own = self._own
+        if own is None or kept + new > own.shape[2]:
+            limit = self.max_tokens if not self._spans and own is not None else 0
+            own = self._reserve(max(limit, kept + new), dropped)
+        elif dropped and kept:
+            moved = own[:, :, dropped : self._size]
+            own[:, :, :kept] = moved if kept <= dropped else moved.clone()
+        own[:, :, kept : kept + new] = x
+        self._size = kept + new
+
+    @staticmethod
+    def _storage(tensor: Tensor) -> int:
+        return int(tensor.untyped_storage()._cdata)
+
+    def _reserve(self, tokens: int, dropped: int = 0) -> Tensor:
+        """New room for so many tokens, with the tokens kept of what was there before."""
+        here, before = self._layout, self._own
+        block = self._room.take(self._part, (here.samples, here.heads, tokens, here.head_dim))
+        own, kept = block.part(self._part), self._size - dropped
+        if before is not None and kept:
+            own[:, :, :kept] = before[:, :, dropped : self._size]
+        self._block, self._own, self._size = block, own, kept
+        return own
+
+    def _replace(self, tokens: Tensor) -> None:
+        """These tokens, in a tensor of this window's own."""
+        self._spans, self._block, self._own, self._size = (), None, tokens, tokens.shape[2]
+
+    def prune(self, mask: Mask) -> None:
+        """W5: keep exactly the samples that a boolean mask (torch, numpy) selects."""
+        self._writable()
+        self._select(selection(mask, self._layout.samples))
+
+    def _select(self, samples: Tensor) -> None:
+        before = self._count()
+        with durable():
+            self._replace(self.get().index_select(0, samples.to(self.device)))
+        self._layout = replace(self._layout, samples=len(samples))
+        self._counts(before + 1)
+
+    def reset(self) -> None:
+        """Empty again, as if nothing had ever been appended."""
+        self._writable()
+        before = self._count()
+        self._spans, self._size, self.first = (), 0, 0
+        if self._own is not None and self._own.requires_grad:
+            self._block = self._own = None
+        self._counts(before + 1)
+
+    def remove_newest(self, tokens: SupportsIndex) -> None:
+        """Without its newest tokens, as if they had never been appended."""
+        self._writable()
+        self._remove(newest(tokens, self.size))
+
+    def _remove(self, tokens: int) -> None:
+        before, own = self._count(), min(tokens, self._size)
+        self._size -= own
+        self._spans = without_newest(self._spans, tokens - own)
+        self._counts(before + 1)
+
+    def _count(self) -> int:
+        """How often these tokens were written, by a method or around it; it never goes back."""
+        own = 0 if self._own is None else self._own._version
+        return self._writes + own + sum(span.block.version(self._part) for span in self._spans)
+
+    def _counts(self, writes: int) -> None:
+        """From here on count from `writes`, whatever the storage at hand has counted."""
+        self._writes += writes - self._count()
+
+    def _shares(self, other: "Cache") -> bool:
+        """Whether both consist of the same tokens of the same blocks."""
+        mine, its = self._spans, other._spans
+        return (
+            self._block is other._block
+            and (self._block is not None or not self._size)
+            and self._size == other._size
+            and len(mine) == len(its)
+            and all(
+                a.block is b.block and a.start == b.start for a, b in zip(mine, its, strict=True)
+            )
+        )
+
+    def _seal(self, spans: Spans) -> None:
+        """Refuse writes from here on; `spans` are the same tokens."""
+        before = self._count()
+        self._spans, self._block, self._own, self._size = spans, None, None, 0
+        self._sealed = True
+        self._counts(before)
+
+    def __repr__(self) -> str:
+        sealed = ", sealed" if self._sealed else ""
+        return (
+            f"Cache({self.shape}, {self.max_tokens} at most, {self.dtype}, {self.device}{sealed})"
+        )

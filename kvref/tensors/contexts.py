@@ -1,0 +1,144 @@
+"""The contexts of a search's rows: looked up, rebuilt where missing, cut to length, aligned."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
+from kvref.keying import as_env, as_key, as_size
+from kvref.manager import KVCacheManager
+from kvref.tensors.batch import BatchBuffer, on
+from kvref.tensors.blocks import without_oldest
+from kvref.tensors.keying import hash_states, salted_hash_states
+from kvref.tensors.keys_values import KeysValues
+from kvref.tensors.layout import Held, drop
+
+
+class Missing(NamedTuple):
+    """Rows whose context no pool holds: their place in the batch, environment, latent state."""
+
+    rows: tuple[int, ...]
+    env_ids: tuple[int, ...]
+    latents: Tensor
+
+
+class Source(Enum):
+    """Where a row's context came from."""
+
+    INIT = "init"
+    RECUR = "recur"
+    REBUILT = "rebuilt"
+
+
+Rebuild = Callable[[Missing], Sequence[KeysValues]]
+"""Makes the context of each missing row anew: one window of one sample for each, in order."""
+
+Keys = Callable[[tuple[int, ...], Tensor], Sequence[int]]
+"""(environment ids, latents) -> a key for each row."""
+
+
+def by_latent(env_ids: tuple[int, ...], latents: Tensor) -> Sequence[int]:
+    """Keys of the latents alone: environments with equal latents share an entry (M5)."""
+    return hash_states(latents)
+
+
+def by_env_and_latent(version: int = 0) -> Keys:
+    """Keys that no two environments share, nor two versions of the weights."""
+
+    def keys(env_ids: tuple[int, ...], latents: Tensor) -> Sequence[int]:
+        return salted_hash_states(latents, [(env, version) for env in env_ids])
+
+    return keys
+
+
+class Contexts:
+    """What the steps of a session share: the pools, how to fill them, the working batch's room.
+
+    Args: as `SearchSession`.
+    """
+
+    def __init__(
+        self,
+        manager: KVCacheManager[KeysValues],
+        rebuild: Rebuild,
+        context_length: int,
+        tokens_per_step: int,
+        keys: Keys,
+    ) -> None:
+        self.manager = manager
+        self.rebuild = rebuild
+        self.length = as_size(context_length, "context_length")
+        self.new = as_size(tokens_per_step, "tokens_per_step")
+        if self.new > self.length:
+            raise KVCacheValueError(
+                f"{tokens_per_step} tokens a step do not fit into a context of {context_length}"
+            )
+        self.keys = keys
+        self.in_use = False
+        self._buffer: BatchBuffer | None = None
+
+    def refuse_if_open(self) -> None:
+        if self.in_use:
+            raise KVCacheReentryError("a step of this session is still open: one at a time")
+
+    def rows(self, env_ids: Sequence[int], latents: Tensor) -> tuple[tuple[int, ...], list[int]]:
+        """The environments and the keys of so many rows, checked."""
+        envs = tuple(as_env(env, self.manager.env_num) for env in env_ids)
+        if not isinstance(latents, Tensor) or latents.dim() < 1 or latents.shape[0] != len(envs):
+            told = tuple(latents.shape) if isinstance(latents, Tensor) else show(latents)
+            raise KVCacheValueError(f"{len(envs)} environments need as many latents, not {told}")
+        if not envs:
+            raise KVCacheValueError("no environments to search")
+        keys = list(self.keys(envs, latents))
+        if len(keys) != len(envs):
+            raise KVCacheValueError(f"keys made {len(keys)} keys for {len(envs)} rows")
+        return envs, [as_key(key) for key in keys]
+
+    def rebuilt(
+        self, missing: Sequence[int], envs: tuple[int, ...], latents: Tensor
+    ) -> Sequence[KeysValues]:
+        """The contexts of these rows, from the caller's function, checked."""
+        if not missing:
+            return ()
+        rows = on(torch.tensor(missing), latents.device)
+        asked = latents.detach().index_select(0, rows)
+        windows = self.rebuild(Missing(tuple(missing), tuple(envs[row] for row in missing), asked))
+        if len(windows) != len(missing):
+            raise KVCacheValueError(f"rebuild made {len(windows)} windows for {len(missing)} rows")
+        for window in windows:
+            if not isinstance(window, KeysValues):
+                raise KVCacheTypeError(f"rebuild must make KeysValues, not {show(window)}")
+            if window.shape[0] != 1:
+                raise KVCacheValueError(f"rebuild made {window!r}, not a window of one sample")
+        return windows
+
+    def fitting(self, window: KeysValues, new: int) -> KeysValues:
+        """A window's newest tokens, to be read: as many as leave room for `new` more."""
+        layout, size = window._now(), window.size
+        dropped = drop(self.length, size, new)
+        if window.sealed and not dropped and layout.max_tokens == self.length:
+            return window
+        spans, _ = without_oldest(window._as_spans(), dropped)
+        held = Held(spans, None, 0, window.first + dropped)
+        layout = replace(layout, max_tokens=self.length)
+        return KeysValues._of(layout, len(window), held, sealed=True)
+
+    def kept(self, window: KeysValues) -> KeysValues:
+        """What is stored of a rebuilt window: itself if it is sealed, else a copy."""
+        fitting = self.fitting(window, 0)
+        return fitting if window.sealed else fitting.clone()
+
+    def buffer_for(self, windows: Sequence[KeysValues]) -> BatchBuffer:
+        """The working batch's room, made anew only when it has become too small."""
+        like, rows, buffer = windows[0]._now(), len(windows), self._buffer
+        wanted = replace(like, samples=rows, max_tokens=self.length)
+        if buffer is not None and buffer.num_layers == len(windows[0]):
+            wanted = replace(wanted, samples=max(rows, buffer.layout.samples))
+            if wanted == buffer.layout:
+                return buffer
+        self._buffer = BatchBuffer.for_windows(windows, self.length)
+        return self._buffer

@@ -1,0 +1,76 @@
+"""Keys of latent states that are torch tensors."""
+
+from collections.abc import Sequence
+
+import torch
+import xxhash
+from torch import Tensor
+
+from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.keying import SupportsBuffer, as_integer
+
+
+def _bytes(latent: Tensor) -> memoryview:
+    """The bytes in C order, on the CPU: one transfer."""
+    if not isinstance(latent, Tensor):
+        raise KVCacheTypeError(f"expected a tensor, not {show(latent)}")
+    if latent.layout is not torch.strided or latent.is_quantized or latent.is_meta:
+        told = f"{latent.layout}, {latent.dtype}, {latent.device}"
+        raise KVCacheTypeError(f"cannot hash a tensor ({told}): it has no plain bytes")
+    with torch.no_grad():
+        plain = latent.detach().resolve_conj().resolve_neg().cpu().contiguous()
+        flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
+    return memoryview(flat)
+
+
+def hash_state(latent: Tensor) -> int:
+    """K1, K2: the xxh64 (seed 0) of the latent's bytes in C order, as `kvref.hash_state`.
+
+    The same for every device and memory layout. K3: shape and dtype are not distinguished.
+    Returns: 0 <= key < 2**64. Raises `KVCacheTypeError` for what has no plain bytes.
+    """
+    return xxhash.xxh64_intdigest(_bytes(latent))
+
+
+def hash_states(latents: Tensor) -> tuple[int, ...]:
+    """The key of each row, as `hash_state` gives it, with one transfer from the device."""
+    view, rows = _bytes(latents), _rows(latents)
+    size = len(view) // max(rows, 1)
+    return tuple([xxhash.xxh64_intdigest(view[n * size : (n + 1) * size]) for n in range(rows)])
+
+
+def salted_hash_state(latent: Tensor, *salt: int) -> int:
+    """K3: a key that also tells apart shape, dtype and the caller's integers.
+
+    An environment id and a version of the weights, say. It hashes, before the bytes, the text
+    "dtype shape salt" and a zero byte. Returns and raises as `hash_state`.
+    """
+    return _salted(_bytes(latent), latent.dtype, tuple(latent.shape), salt)
+
+
+def salted_hash_states(latents: Tensor, salts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The salted key of each row, with one transfer from the device; a salt for each row."""
+    view, rows = _bytes(latents), _rows(latents)
+    if len(salts) != rows:
+        raise KVCacheValueError(f"{rows} rows need as many salts, not {len(salts)}")
+    size, shape = len(view) // max(rows, 1), tuple(latents.shape[1:])
+    return tuple(
+        _salted(view[row * size : (row + 1) * size], latents.dtype, shape, salt)
+        for row, salt in enumerate(salts)
+    )
+
+
+def _salted(
+    view: memoryview, dtype: torch.dtype, shape: tuple[int, ...], salt: Sequence[int]
+) -> int:
+    kind = str(dtype).removeprefix("torch.")
+    numbers = tuple(as_integer(number, "salt") for number in salt)
+    digest = xxhash.xxh64(f"{kind} {shape} {numbers}\0".encode())
+    digest.update(view)
+    return digest.intdigest()
+
+
+def _rows(latents: Tensor) -> int:
+    if latents.dim() < 1:
+        raise KVCacheValueError("a batch of latents needs a first dimension, for its rows")
+    return latents.shape[0]

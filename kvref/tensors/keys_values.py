@@ -1,0 +1,189 @@
+"""The K and V of every layer for one batch of samples: what a cache stores."""
+
+from typing import SupportsIndex
+
+import torch
+from torch import Tensor
+
+from kvref.errors import KVCacheValueError, SealedError
+from kvref.keying import as_size
+from kvref.tensors.blocks import Block, Room, Span, Spans, durable, without_oldest
+from kvref.tensors.layers import Layers
+from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
+
+
+class KeysValues(Layers):
+    """A window: the K and V of the newest tokens, for every layer and sample.
+
+    Indexing gives a layer's `KVCache`. W1: each part holds a suffix of the tokens appended to it,
+    never more than `max_tokens`. A sealed window refuses every write; `fork()` goes on from it
+    without copying the tokens that are shared, `clone()` from any window with a copy.
+
+    Args:
+        num_samples: rows of the batch, at least 1.
+        num_heads: attention heads, at least 1.
+        max_tokens: capacity in tokens, at least 1.
+        embed_dim: width of all heads together, a multiple of `num_heads`.
+        num_layers: at least 1.
+        device: where; torch's default device if None.
+        dtype: a floating dtype; torch's default dtype if None.
+    """
+
+    def __init__(
+        self,
+        num_samples: int,
+        num_heads: int,
+        max_tokens: int,
+        embed_dim: int,
+        num_layers: int,
+        device: Device = None,
+        *,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        made = layout(num_samples, num_heads, max_tokens, embed_dim, device, dtype)
+        layers = as_size(num_layers, "num_layers")
+        block = Room(2 * layers, made.dtype, made.device).take(0, made.whole)
+        self._begin(made, layers, Held((), block, 0, 0))
+
+    @classmethod
+    def _of(cls, layout: Layout, layers: int, held: Held, sealed: bool = False) -> "KeysValues":
+        made = cls.__new__(cls)
+        made._begin(layout, layers, held, sealed)
+        return made
+
+    @property
+    def sealed(self) -> bool:
+        return self._sealed
+
+    def _writable(self) -> None:
+        if self._sealed:
+            raise SealedError(f"{self!r} is sealed: fork() or clone() to go on")
+
+    def prune(self, mask: Mask) -> None:
+        """W5: keep exactly the samples that a boolean mask (torch, numpy) selects."""
+        self._writable()
+        samples = selection(mask, self.num_samples)
+        for part in self._parts():
+            part._select(samples)
+
+    def reset(self) -> None:
+        """Empty again, as if nothing had ever been appended."""
+        self._writable()
+        for part in self._parts():
+            part.reset()
+
+    def remove_register_tokens(self, n: SupportsIndex) -> None:
+        """W5: without the `n` newest tokens, as if they had never been appended."""
+        self._writable()
+        tokens = newest(n, self.size)
+        for part in self._parts():
+            part._remove(tokens)
+
+    def seal(self) -> None:
+        """Refuse every write from here on. Sealing again changes nothing."""
+        if self._sealed:
+            return
+        spans, first = self._as_spans(), self.first
+        if self._layers is not None:
+            self._layout = self._layers[0].parts[0]._layout
+            for part in self._parts():
+                part._seal(spans)
+        self._held = Held(spans, None, 0, first)
+        self._sealed = True
+
+    def fork(self) -> "KeysValues":
+        """A writable continuation of a sealed window; the tokens that both hold are not copied.
+
+        Neither ever sees the other's tokens. Raises `SealedError` if this window is not sealed.
+        """
+        if not self._sealed:
+            raise SealedError(f"{self!r} is not sealed: seal() it first, or clone() it")
+        return KeysValues._of(self._layout, len(self), self._held)
+
+    def extended(self, tokens: Tensor) -> "KeysValues":
+        """A sealed window that goes on from this sealed one by these tokens of all layers.
+
+        `tokens`: (2 * layers, samples, heads, new, head_dim), K before V, layer by layer. It is
+        kept, not copied: nobody may write into it any more.
+        """
+        samples, heads, size, width = self.shape
+        parts, new = 2 * len(self), tokens.shape[3]
+        if tuple(tokens.shape) != (parts, samples, heads, new, width) or new > self.max_tokens:
+            raise KVCacheValueError(
+                f"tokens must have shape ({parts}, {samples}, {heads}, up to {self.max_tokens} "
+                f"tokens, {width}), not {tuple(tokens.shape)}"
+            )
+        if not self._sealed:
+            raise SealedError(f"{self!r} is not sealed: update() it")
+        dropped = drop(self.max_tokens, size, new)
+        spans, _ = without_oldest(self._held.spans, dropped)
+        held = Held((*spans, Span(Block(tokens), 0, new)), None, 0, self.first + dropped)
+        return KeysValues._of(self._layout, len(self), held, sealed=True)
+
+    def clone(self) -> "KeysValues":
+        """W5: a writable copy that shares nothing; dtype and device stay.
+
+        The copy of a sealed window gets room only for what is there until it is written.
+        """
+        layers = self._layers
+        if layers is not None and torch.is_grad_enabled():
+            parts = self._parts()
+            if any(part._own is not None and part._own.requires_grad for part in parts):
+                return self._differentiable_copy()
+        pieces, (samples, heads, size, width) = self.pieces(), self.shape
+        room = size if self._sealed else self.max_tokens
+        shape = (2 * len(self), samples, heads, room, width)
+        with durable(), torch.no_grad():
+            tensor = torch.empty(shape, dtype=self.dtype, device=self.device)
+            if pieces:
+                tensor[:, :, :, :size] = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=3)
+        held = Held((), Block(tensor), size, self.first)
+        return KeysValues._of(self._now(), len(self), held)
+
+    def _differentiable_copy(self) -> "KeysValues":
+        copy = KeysValues._of(self._now(), len(self), Held((), None, 0, self.first))
+        for mine, its in zip(self._parts(), copy._parts(), strict=True):
+            its._replace(mine.get().clone())
+        return copy
+
+    def pieces(self) -> tuple[Tensor, ...]:
+        """The tokens as they are stored, oldest first, to be read only.
+
+        Each (2 * layers, samples, heads, tokens, head_dim), K before V, layer by layer.
+        """
+        return tuple([span.tensor for span in self._as_spans()])
+
+    def _as_spans(self) -> Spans:
+        """What the window consists of; copied only if its parts lie in different blocks."""
+        if self._sealed:
+            return self._held.spans
+        if self._layers is None:
+            spans, block, size, _ = self._held
+            return (*spans, Span(block, 0, size)) if block is not None and size else spans
+        parts, size = self._parts(), self.size
+        one = parts[0]
+        if all(part._shares(one) for part in parts):
+            if one._block is not None and one._size:
+                return (*one._spans, Span(one._block, 0, one._size))
+            if not one._size:
+                return one._spans
+        with durable(), torch.no_grad():
+            joint = torch.stack([part.get() for part in parts])
+        return (Span(Block(joint), 0, size),)
+
+    def mark(self) -> object:
+        """How often each part was written so far."""
+        if self._layers is not None:
+            return tuple(part._count() for part in self._parts())
+        spans, block, _, _ = self._held
+        blocks = [span.block for span in spans] + ([] if block is None else [block])
+        return tuple(sum(b.version(part) for b in blocks) for part in range(2 * len(self)))
+
+    def written_since(self, mark: object) -> str | None:
+        """The first part written since the mark was taken; None if none was."""
+        now = self.mark()
+        assert isinstance(now, tuple)
+        assert isinstance(mark, tuple)
+        pairs = enumerate(zip(mark, now, strict=True))
+        part = next((part for part, (before, after) in pairs if before != after), None)
+        return None if part is None else f"layer {part // 2} {'KV'[part % 2]}"

@@ -1,0 +1,92 @@
+"""What all parts of a window have in common, and how arguments become that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, SupportsIndex
+
+import torch
+from torch import Tensor
+
+from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.keying import SupportsArray, as_integer, as_size
+from kvref.tensors.blocks import Block, Shape, Spans
+
+Device = str | torch.device | None
+Mask = Tensor | SupportsArray | Sequence[bool]
+
+
+def drop(capacity: int, size: int, new: int) -> int:
+    """W2: how many of `size` tokens go to make room for `new` ones.
+
+    An even number, the fewest that fit; all of them if that many are not there.
+    """
+    excess = max(size + new - capacity, 0)
+    return min(excess + excess % 2, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What every part of a window has in common."""
+
+    samples: int
+    heads: int
+    max_tokens: int
+    head_dim: int
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def whole(self) -> Shape:
+        """The shape of a part with room for every token."""
+        return self.samples, self.heads, self.max_tokens, self.head_dim
+
+
+class Held(NamedTuple):
+    """What a window consists of: shared tokens, then `size` tokens in a block of its own."""
+
+    spans: Spans
+    block: Block | None
+    size: int
+    first: int
+
+
+def layout(
+    num_samples: int,
+    num_heads: int,
+    max_tokens: int,
+    embed_dim: int,
+    device: Device,
+    dtype: torch.dtype | None,
+) -> Layout:
+    """The constructors' arguments, checked."""
+    samples, heads = as_size(num_samples, "num_samples"), as_size(num_heads, "num_heads")
+    tokens, width = as_size(max_tokens, "max_tokens"), as_size(embed_dim, "embed_dim")
+    if width % heads:
+        raise KVCacheValueError(f"embed_dim {width} is not a multiple of num_heads {heads}")
+    kind = torch.get_default_dtype() if dtype is None else dtype
+    if not isinstance(kind, torch.dtype):
+        raise KVCacheTypeError(f"dtype must be a torch.dtype, not {show(kind)}")
+    if not kind.is_floating_point:
+        raise KVCacheTypeError(f"dtype must be a floating one, not {kind}")
+    return Layout(
+        samples, heads, tokens, width // heads, kind, torch.empty(0, device=device).device
+    )
+
+
+def selection(mask: object, samples: int) -> Tensor:
+    """A boolean mask of the samples, as the indices that it selects (on the CPU)."""
+    try:
+        found = mask if isinstance(mask, Tensor) else torch.as_tensor(mask)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise KVCacheTypeError(f"mask must be booleans, not {show(mask)}") from error
+    if found.dtype != torch.bool or found.shape != (samples,):
+        told = f"{tuple(found.shape)} of {found.dtype}"
+        raise KVCacheValueError(f"mask must be boolean, one for each of {samples} samples: {told}")
+    return found.cpu().nonzero().squeeze(1)
+
+
+def newest(tokens: SupportsIndex, size: int) -> int:
+    count = as_integer(tokens, "tokens to remove")
+    if not 0 <= count <= size:
+        raise KVCacheValueError(f"cannot remove {count} of {size} tokens")
+    return count
