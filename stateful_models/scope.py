@@ -6,7 +6,6 @@ from typing import Protocol, TypeVar
 from spec.heap import Heap, contents
 from spec.ops import Key, Read, Ref, Response, Seen
 from spec.pool import Pool
-from spec.profile import Profile
 from stateful_models.aspects import Aspect
 
 S = TypeVar("S")
@@ -17,9 +16,6 @@ Reports = frozenset[Aspect]
 
 class Scope(Protocol[S, O]):
     """Initial state, operations in each state, step, laws, and which states count as one."""
-
-    @property
-    def profile(self) -> Profile: ...
 
     @property
     def label(self) -> str: ...

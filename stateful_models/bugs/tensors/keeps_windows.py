@@ -1,0 +1,11 @@
+"""Windows that left are kept, to use their tensors again some day.
+
+Consequence: memory grows by every window ever evicted.
+"""
+
+from stateful_models.bugs.graveyard import Graveyard
+from stateful_models.tensor_client import KvrefTensorPool
+
+
+class KeepsWindows(Graveyard, KvrefTensorPool):
+    """As `Graveyard`, with tensors."""

@@ -1,0 +1,25 @@
+"""A session that hands out the stored window itself when the batch has one row: why copy it?
+
+Consequence: the model appends to the cached entry, and the next lookup gets a longer history.
+"""
+
+from kvref.tensors import KeysValues, SearchSession, Step
+
+
+class InPlaceStep(Step):
+    def __enter__(self) -> "InPlaceStep":
+        super().__enter__()
+        window = self._found(0) if len(self.env_ids) == 1 else None
+        if window is not None and not window.sealed:
+            self.keys_values = window
+        return self
+
+    def _store(self) -> None:
+        """The window was updated where it is stored; it is stored again under the child's key."""
+        if isinstance(self.keys_values, KeysValues) and self._children is not None:
+            window = self.keys_values.clone()
+            self.contexts.manager.set_recur_cache(self._children[0], window)
+
+
+class WorksInPlace(SearchSession):
+    step_type = InPlaceStep

@@ -1,0 +1,69 @@
+"""Long random histories of windows and batches, and proof that the machine would notice."""
+
+from typing import ClassVar
+
+import pytest
+import torch
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from kvref.tensors import KeysValues
+from kvref.tensors.layout import Held
+from stateful_models.machines.profiles import CI, NIGHTLY, chosen
+from stateful_models.machines.windows import WindowMachine
+
+FINDING = settings(CI, phases=(Phase.generate,), report_multiple_bugs=False)
+"""Until something is found; the shortest such history is of no interest here."""
+
+
+def on(device: str, kind: type[KeysValues] = KeysValues) -> type[WindowMachine]:
+    name: str = device
+
+    class Machine(WindowMachine):
+        window_type = kind
+        device: ClassVar[str] = name
+
+    return Machine
+
+
+def test_windows_refine_the_specification(device: str) -> None:
+    run_state_machine_as_test(on(device), settings=chosen())
+
+
+def test_nightly_runs() -> None:
+    run_state_machine_as_test(on("cpu"), settings=settings(NIGHTLY, max_examples=2))
+
+
+class ClonesShare(KeysValues):
+    """Copies nothing."""
+
+    def clone(self) -> KeysValues:
+        (span,) = self._as_spans() or (None,)
+        if span is None:
+            return super().clone()
+        held = Held((), span.block, span.stop - span.start, self.first)
+        return KeysValues._of(self._now(), len(self), held)
+
+
+class ClonesInFloat(KeysValues):
+    """Copies by way of float16."""
+
+    def clone(self) -> KeysValues:
+        copy = super().clone()
+        for part in copy._parts():
+            if part._own is not None:
+                part._own.copy_(part._own.to(torch.float16))
+        return copy
+
+
+class ForgetsRegisters(KeysValues):
+    """Removes one token too few."""
+
+    def remove_register_tokens(self, n: object) -> None:
+        super().remove_register_tokens(max(int(n) - 1, 0) if isinstance(n, int) and n >= 0 else -1)
+
+
+@pytest.mark.parametrize("wrong", [ClonesShare, ClonesInFloat, ForgetsRegisters])
+def test_machine_rejects_wrong_windows(wrong: type[KeysValues]) -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(on("cpu", wrong), settings=FINDING)

@@ -1,0 +1,308 @@
+"""Search sessions: S1 to S3 on what is really stored, and what a caller may rely on."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from kvref import (
+    EvictionStrategy,
+    KVCacheError,
+    KVCacheManager,
+    KVCacheReentryError,
+    KVCacheValueError,
+    Ownership,
+    SealedError,
+)
+from kvref.tensors import KeysValues, Missing, SearchSession, Source, by_latent
+from spec.laws import search_broken
+from spec.search import SEARCH, SearchStep
+from stateful_models.bugs.tensors import SESSIONS
+from stateful_models.session_subject import SearchDriver
+from tests.tensors.making import append, window
+
+
+class Config:
+    game_segment_length = 4
+
+    def __init__(self, num_simulations: int = 8) -> None:
+        self.num_simulations = num_simulations
+
+
+def manager(
+    ownership: Ownership, envs: int = 2, simulations: int = 8, *, verify: bool = False
+) -> KVCacheManager[KeysValues]:
+    return KVCacheManager(
+        Config(simulations),
+        envs,
+        ownership=ownership,
+        eviction_strategy=EvictionStrategy.FIFO,
+        verify=verify,
+    )
+
+
+def drive(
+    ownership: Ownership,
+    session: type[SearchSession] = SearchSession,
+    *,
+    envs: int = 2,
+    simulations: int = 12,
+    searches: int = 2,
+    capacity: int = 7,
+    pool: int | None = None,
+) -> list[SearchStep]:
+    driver = SearchDriver(
+        manager(ownership, envs, simulations if pool is None else pool),
+        session,
+        context_length=capacity,
+        seed=envs + capacity,
+    )
+    return [step for _ in range(searches) for step in driver.search(simulations)]
+
+
+@pytest.mark.parametrize("ownership", Ownership)
+@pytest.mark.parametrize("envs", [1, 3])
+@pytest.mark.parametrize("capacity", [2, 5, 8])
+def test_sessions_keep_the_laws(ownership: Ownership, envs: int, capacity: int) -> None:
+    steps = drive(ownership, envs=envs, capacity=capacity)
+    assert len(steps) == 24
+    assert {code for step in steps for code in search_broken(step)} == set()
+    impossible = ["S3"] if capacity == 2 else []  # two new tokens leave no room for others
+    assert [law.code for law in SEARCH if not any(map(law.occurs, steps))] == impossible
+
+
+@pytest.mark.parametrize(("exhibit", "law"), SESSIONS, ids=lambda e: getattr(e, "__name__", e))
+def test_exhibit_is_rejected(exhibit: type[SearchSession], law: str) -> None:
+    steps = drive(Ownership.REFERENCE, exhibit, envs=1)
+    assert law in {code for step in steps for code in search_broken(step)}
+
+
+def test_a_pool_too_small_breaks_retention() -> None:
+    """S1: one recurrent entry fewer than the search stores."""
+    steps = drive(Ownership.SEALED, envs=1, simulations=6, searches=1, pool=5)
+    assert {code for step in steps for code in search_broken(step)} == {"S1"}
+
+
+def rebuilt(missing: Missing) -> list[KeysValues]:
+    return [window(3, seed=row) for row in missing.rows]
+
+
+def session(ownership: Ownership = Ownership.SEALED, **arguments: object) -> SearchSession:
+    options: dict[str, object] = {"context_length": 6, **arguments}
+    return SearchSession(manager(ownership), rebuilt, **options)  # type: ignore[arg-type]  # by name
+
+
+LATENTS = torch.arange(8.0).reshape(2, 4)
+
+
+def grow(kv: KeysValues, tokens: int = 2) -> None:
+    for _ in range(tokens):
+        append(kv, 1)
+
+
+def simulate(searching: SearchSession, children: Tensor | None, tokens: int = 2) -> None:
+    """One step from both roots."""
+    with searching.step([0, 1], LATENTS) as batch:
+        grow(batch.keys_values, tokens)
+        if children is not None:
+            batch.children(children)
+
+
+def test_a_search_by_hand() -> None:
+    searching = session()
+    assert searching.root([0, 1], LATENTS) == (Source.REBUILT, Source.REBUILT)
+    with searching.step([0, 1], LATENTS) as batch:
+        assert batch.sources == (Source.INIT, Source.INIT)
+        assert batch.lengths == (3, 3)
+        assert batch.positions(2).tolist() == [[3, 4], [3, 4]]
+        assert batch.mask(1).shape == (2, 1, 1, 4)
+        grow(batch.keys_values)
+        batch.children(LATENTS + 10)
+    with searching.step([1, 0, 0], (LATENTS + 10)[[1, 0, 0]]) as batch:
+        assert batch.sources == (Source.RECUR,) * 3
+        assert batch.lengths == (3, 3, 3)
+        assert batch.firsts == (2, 2, 2)
+        grow(batch.keys_values)
+        batch.children(torch.randn(3, 4))
+    with searching.step([0], LATENTS[:1] + 99) as batch:
+        assert batch.sources == (Source.REBUILT,)
+        grow(batch.keys_values)
+        batch.children(LATENTS[:1] + 100)
+    assert searching.root([0, 1], LATENTS) == (Source.INIT, Source.INIT)
+    assert len(searching.manager.recur_pool) == 0
+
+
+def test_roots_that_follow_from_roots() -> None:
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    with searching.advance([0, 1], LATENTS) as batch:
+        assert batch.sources == (Source.INIT, Source.INIT)
+        grow(batch.keys_values)
+        batch.children(LATENTS + 1)
+    assert searching.root([0, 1], LATENTS + 1) == (Source.INIT, Source.INIT)
+    searching.end_episode(0)
+    assert searching.root([0, 1], LATENTS + 1) == (Source.REBUILT, Source.INIT)
+
+
+def test_keys_by_environment() -> None:
+    """The same latent state in two environments is two entries."""
+    latents = torch.zeros(2, 4)
+    shared, apart = session(keys=by_latent), session()
+    for searching, entries in ((shared, 1), (apart, 2)):
+        searching.root([0, 1], latents)
+        with searching.step([0, 1], latents) as batch:
+            grow(batch.keys_values)
+            batch.children(latents + 1)
+        assert len(searching.manager.recur_pool) == entries
+
+
+def snapshot(searching: SearchSession) -> list[tuple[str, tuple[int, ...]]]:
+    return [(pool.name, tuple(pool)) for pool in searching.manager.pools]
+
+
+def test_an_error_inside_stores_nothing() -> None:
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    before = snapshot(searching)
+
+    def fail() -> None:
+        with searching.step([0, 1], LATENTS) as batch:
+            batch.children(LATENTS + 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert snapshot(searching) == before
+    with searching.step([0, 1], LATENTS) as batch:
+        grow(batch.keys_values)
+        batch.children(LATENTS + 1)
+    assert len(searching.manager.recur_pool) == 2
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 3, 4])
+def test_other_numbers_of_tokens_are_refused(tokens: int) -> None:
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    before = snapshot(searching)
+    with pytest.raises(KVCacheValueError, match="append 2 tokens"):
+        simulate(searching, LATENTS + 1, tokens)
+    assert snapshot(searching) == before
+
+
+def test_children_must_be_named() -> None:
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    with pytest.raises(KVCacheValueError, match=r"children\(\) was not called"):
+        simulate(searching, None)
+    with pytest.raises(KVCacheValueError, match="2 environments need as many latents"):
+        simulate(searching, LATENTS[:1])
+
+
+def test_one_step_at_a_time() -> None:
+    """They share the working batch's storage."""
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    with searching.step([0, 1], LATENTS) as batch:
+        with pytest.raises(KVCacheReentryError, match="one at a time"):
+            searching.step([0, 1], LATENTS).__enter__()
+        grow(batch.keys_values)
+        batch.children(LATENTS + 1)
+
+
+def test_the_working_batch_ends_with_the_step() -> None:
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    with searching.step([0, 1], LATENTS) as batch:
+        grow(batch.keys_values)
+        batch.children(LATENTS + 1)
+    assert batch.keys_values.size == 0
+    with pytest.raises(SealedError):
+        grow(batch.keys_values)
+
+
+@pytest.mark.parametrize("ownership", Ownership)
+def test_rebuilt_windows_stay_the_callers(ownership: Ownership) -> None:
+    """S3: what the caller does with a window that it rebuilt reaches no entry."""
+    made: list[KeysValues] = []
+
+    def rebuild(missing: Missing) -> list[KeysValues]:
+        made.extend(rebuilt(missing))
+        return made[-len(missing.rows) :]
+
+    searching = SearchSession(manager(ownership), rebuild, context_length=6)
+    searching.root([0, 1], LATENTS)
+    for kv in made:
+        assert not kv.sealed
+        kv.reset()
+    with searching.step([0, 1], LATENTS) as batch:
+        assert batch.lengths == (3, 3)
+        grow(batch.keys_values)
+        batch.children(LATENTS + 1)
+
+
+def test_long_rebuilt_windows_are_cut() -> None:
+    def rebuild(missing: Missing) -> list[KeysValues]:
+        return [window(9, capacity=9, seed=row) for row in missing.rows]
+
+    searching = SearchSession(manager(Ownership.SEALED), rebuild, context_length=6)
+    searching.root([0, 1], LATENTS)
+    stored = searching.manager.init_pools[0].peek(next(iter(searching.manager.init_pools[0])))
+    assert stored is not None
+    assert (stored.size, stored.first, stored.max_tokens) == (5, 4, 6)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        lambda: [],
+        lambda: [window(1)],
+        lambda: [window(1), window(1), window(1)],
+        lambda: [window(1, samples=2), window(1)],
+        lambda: [window(1), None],
+        lambda: [window(1), window(1, layers=1)],
+    ],
+)
+def test_wrong_rebuilding_is_refused(windows: "type[list[KeysValues]]") -> None:
+    searching = SearchSession(
+        manager(Ownership.SEALED), lambda missing: windows(), context_length=6
+    )
+    with pytest.raises(KVCacheError):
+        searching.step([0, 1], LATENTS).__enter__()
+    assert snapshot(searching) == snapshot(session())
+    if len(windows()) != 2 or windows()[1] is None or windows()[0].shape[0] != 1:
+        with pytest.raises(KVCacheError):
+            searching.root([0, 1], LATENTS)
+        assert snapshot(searching) == snapshot(session())
+
+
+def test_bad_arguments_are_refused() -> None:
+    for context_length, new in ((0, 2), (6, 0), (6, 7)):
+        with pytest.raises(KVCacheValueError):
+            session(context_length=context_length, tokens_per_step=new)
+    searching = session()
+    bad_rows: list[tuple[list[int], Tensor]] = [
+        ([0], LATENTS),
+        ([], LATENTS[:0]),
+        ([0, 2], LATENTS),
+        ([0, True], LATENTS),
+    ]
+    for envs, latents in bad_rows:
+        with pytest.raises(KVCacheError):
+            searching.root(envs, latents)
+        with pytest.raises(KVCacheError):
+            searching.step(envs, latents)
+    with pytest.raises(KVCacheValueError, match="list"):
+        searching.root([0, 1], [[1.0], [2.0]])  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_the_buffer_is_used_again() -> None:
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    seen: set[int] = set()
+    latents: Tensor = LATENTS
+    for _ in range(4):
+        with searching.step([0, 1], latents) as batch:
+            seen.add(batch.keys_values.pieces()[0].untyped_storage().data_ptr())
+            grow(batch.keys_values)
+            latents = torch.randn(2, 4)
+            batch.children(latents)
+    assert len(seen) == 1
