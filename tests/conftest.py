@@ -1,0 +1,30 @@
+"""Where the tensors of tests live: on the CPU, and on CUDA in the GPU tier (`pytest -m gpu`)."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def cuda() -> str:
+    """A real CUDA device, or no test."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here: the GPU tier did not run")
+    return "cuda:0"
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> str:
+    if request.param == "cpu":
+        return "cpu"
+    found: str = request.getfixturevalue("cuda")
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A line for each reason to skip, not for each test skipped."""
+    skipped: list[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(one.longrepr[2] for one in skipped if isinstance(one.longrepr, tuple))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} skipped, {reason.removeprefix('Skipped: ')}")

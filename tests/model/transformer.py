@@ -1,0 +1,89 @@
+"""A small world model: a causal transformer over observation and action tokens."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+from torch.nn.functional import scaled_dot_product_attention as attend
+
+from kvref.tensors import KeysValues
+
+LAYERS, HEADS, WIDTH, ACTIONS = 2, 2, 16, 3
+LONGEST = 128  # positions that the learned embedding knows
+
+
+class Outputs(NamedTuple):
+    """Predictions at every token given: (rows, new, ...)."""
+
+    policy: Tensor
+    value: Tensor
+    latent: Tensor
+
+
+def rotated(x: Tensor, positions: Tensor) -> Tensor:
+    """RoPE: pairs of channels turned by an angle that grows with the position."""
+    half = x.shape[-1] // 2
+    speeds = 100.0 ** (-torch.arange(half, device=x.device, dtype=x.dtype) / half)
+    angles = positions[:, None, :, None].to(x.dtype) * speeds
+    one, two = x[..., :half], x[..., half:]
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat((one * cos - two * sin, one * sin + two * cos), dim=-1)
+
+
+class Attention(nn.Module):
+    def __init__(self, rope: bool) -> None:
+        super().__init__()
+        self.rope = rope
+        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+
+    def forward(
+        self, x: Tensor, positions: Tensor, mask: Tensor, window: KeysValues | None, layer: int
+    ) -> Tensor:
+        """`mask`: (rows, 1, new, all that is there), True where a token may look."""
+        rows, new, _ = x.shape
+        projected: Tensor = self.qkv(x)
+        q, k, v = projected.reshape(rows, new, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        if self.rope:
+            q, k = rotated(q, positions), rotated(k, positions)
+        if window is not None:
+            window[layer].update(k, v)
+            k, v = window[layer].get()
+        mixed = attend(q, k, v, attn_mask=mask)
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, new, WIDTH))
+        return out
+
+
+class WorldModel(nn.Module):
+    """Learned absolute positions, or RoPE. Predicts policy, value and the next latent state."""
+
+    def __init__(self, rope: bool, dtype: torch.dtype, device: str, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.attentions = nn.ModuleList(Attention(rope) for _ in range(LAYERS))
+            self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(2 * LAYERS))
+            self.mlps = nn.ModuleList(
+                nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
+                for _ in range(LAYERS)
+            )
+            self.places = None if rope else nn.Parameter(torch.randn(LONGEST, WIDTH))
+            self.actions = nn.Parameter(torch.randn(ACTIONS, WIDTH))
+            self.policy, self.value = nn.Linear(WIDTH, ACTIONS), nn.Linear(WIDTH, 1)
+            self.latent = nn.Linear(WIDTH, WIDTH)
+        self.to(device, dtype).requires_grad_(False)
+        self.dtype, self.device = dtype, device
+
+    def run(
+        self, x: Tensor, positions: Tensor, mask: Tensor, window: KeysValues | None = None
+    ) -> Outputs:
+        """Tokens (rows, new, width) at these positions; with a window, appended to it."""
+        if self.places is not None:
+            x = x + self.places[positions]
+        for layer, (attention, mlp) in enumerate(zip(self.attentions, self.mlps, strict=True)):
+            x = x + attention(self.norms[2 * layer](x), positions, mask, window, layer)
+            x = x + mlp(self.norms[2 * layer + 1](x))
+        return Outputs(self.policy(x), self.value(x).squeeze(-1).tanh(), gelu(self.latent(x)))
+
+    def window(self, samples: int, capacity: int) -> KeysValues:
+        return KeysValues(samples, HEADS, capacity, WIDTH, LAYERS, self.device, dtype=self.dtype)
