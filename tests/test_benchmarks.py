@@ -12,6 +12,8 @@ import pytest
     [
         ("pool", ("FIFO", "LRU", "PRIORITY", "cachetools", "cachebox", "lru-dict")),
         ("explorer", ("checked transitions/s", "specification alone")),
+        ("search", ("clone per lookup and store", "COPY", "SEALED with forks", "hash_states")),
+        ("memory", ("REFERENCE", "SEALED", "COPY", "most in the second half")),
     ],
 )
 def test_benchmark_prints_ratios(name: str, pieces: tuple[str, ...]) -> None:
