@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import as_integer, as_size
-from kvref.tensors.blocks import Block, durable
+from kvref.tensors.blocks import Block, columns, durable, joined, on
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Device, Held, Layout, layout
 
@@ -86,7 +86,7 @@ def align(windows: Sequence[KeysValues], into: BatchBuffer | None = None) -> Ali
     block = into.rows(len(lengths))
     if width:
         with durable(), torch.no_grad():
-            _copy(windows, lengths, width, block.tensor[:, :, :, :width])
+            _copy(windows, lengths, width, columns(block.tensor, 0, width))
     held = Held((), block, width, 0)
     made = replace(into.layout, samples=len(lengths))
     return Aligned(KeysValues._of(made, into.num_layers, held), lengths)
@@ -102,18 +102,18 @@ def _copy(
         pieces: list[Tensor] = []
         for window, length in zip(windows, lengths, strict=True):
             if length < width:
-                pieces.append(padding[:, :, :, : width - length])
+                pieces.append(columns(padding, 0, width - length))
             pieces += window.pieces()
-        joined = torch.cat(pieces, dim=3)
-        target.copy_(joined.view(parts, heads, rows, width, head_dim).transpose(1, 2))
+        whole = torch.cat(pieces, dim=3)
+        target.copy_(whole.view(parts, heads, rows, width, head_dim).transpose(1, 2))
         return
     row = 0
     for window in windows:
         samples, _, size, _ = window.shape
-        place = target[:, row : row + samples]
-        place[:, :, :, : width - size] = 0
+        place = target.narrow(1, row, samples)
+        columns(place, 0, width - size).zero_()
         if size:
-            place[:, :, :, width - size :] = torch.cat(window.pieces(), dim=3)
+            columns(place, width - size, width).copy_(joined(window.pieces()))
         row += samples
 
 
@@ -135,7 +135,7 @@ def split(
     pieces = batch.pieces()
     layout, windows = replace(batch._now(), samples=1), []
     with durable(), torch.no_grad():
-        joint = torch.cat(pieces, dim=3) if len(pieces) > 1 else next(iter(pieces), None)
+        joint = joined(pieces) if pieces else None
         for row, count in enumerate(counts):
             first = 0 if firsts is None else as_integer(firsts[row], "first")
             block = None
@@ -148,7 +148,7 @@ def split(
 
 def taken(joint: Tensor, row: int, start: int) -> Tensor:
     """A copy of one row's tokens from `start` on, in a storage of its own."""
-    row_tokens = joint[:, row : row + 1, :, start:]
+    row_tokens = columns(joint.narrow(1, row, 1), start, joint.shape[3])
     return torch.empty_like(row_tokens, memory_format=torch.contiguous_format).copy_(row_tokens)
 
 
@@ -169,16 +169,8 @@ def attention_mask(
     padding = on(torch.tensor([columns - count for count in counts]), place)
     column = torch.arange(columns + fresh, device=place)
     query = torch.arange(columns, columns + fresh, device=place)
-    visible = column[None, None, :] >= padding[:, None, None]
-    return (visible & (column[None, None, :] <= query[None, :, None])).unsqueeze(1)
-
-
-def on(host: Tensor, device: torch.device) -> Tensor:
-    """A small tensor from the CPU on the device, without waiting for the device."""
-    if device.type == "cpu":
-        return host
-    pinned = host.pin_memory() if torch.cuda.is_available() else host
-    return pinned.to(device, non_blocking=True)
+    visible = column >= padding.view(-1, 1, 1)
+    return (visible & (column <= query.view(1, -1, 1))).unsqueeze(1)
 
 
 def _compatible(windows: Sequence[KeysValues]) -> list[tuple[int, int, int, int]]:

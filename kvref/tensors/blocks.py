@@ -1,6 +1,6 @@
 """Storage of windows: blocks hold every part (K and V of every layer) of a run of tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -19,6 +19,24 @@ def durable() -> AbstractContextManager[object]:
 def _outside_inference() -> Iterator[None]:
     with torch.inference_mode(False), torch.no_grad():
         yield
+
+
+def columns(tensor: Tensor, start: int, stop: int) -> Tensor:
+    """A view of tokens `start` to `stop` of (..., tokens, head_dim)."""
+    return tensor.narrow(-2, start, stop - start)
+
+
+def joined(pieces: Sequence[Tensor]) -> Tensor:
+    """One tensor of these tokens, one piece after another; a single piece as it is."""
+    return pieces[0] if len(pieces) == 1 else torch.cat(tuple(pieces), dim=-2)
+
+
+def on(host: Tensor, device: torch.device) -> Tensor:
+    """A small tensor from the CPU on the device, without waiting for the device."""
+    if device.type == "cpu":
+        return host
+    pinned = host.pin_memory() if torch.cuda.is_available() else host
+    return pinned.to(device, non_blocking=True)
 
 
 class Block:
@@ -58,13 +76,13 @@ class Span:
         self.start = start
         self.stop = stop
         whole = start == 0 and stop == block.tensor.shape[3]
-        self.tensor = block.tensor if whole else block.tensor.narrow(3, start, stop - start)
+        self.tensor = block.tensor if whole else columns(block.tensor, start, stop)
 
     def __len__(self) -> int:
         return self.stop - self.start
 
     def part(self, part: int) -> Tensor:
-        return self.block.part(part).narrow(2, self.start, len(self))
+        return columns(self.block.part(part), self.start, self.stop)
 
 
 Spans = tuple[Span, ...]

@@ -7,7 +7,16 @@ import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
-from kvref.tensors.blocks import Room, Shape, Spans, durable, length, without_newest, without_oldest
+from kvref.tensors.blocks import (
+    Room,
+    Shape,
+    Spans,
+    columns,
+    durable,
+    length,
+    without_newest,
+    without_oldest,
+)
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
 
 
@@ -95,7 +104,7 @@ class Cache:
         if self._own is None:
             samples, heads, _, width = self.shape
             return torch.empty((samples, heads, 0, width), dtype=self.dtype, device=self.device)
-        return self._own[:, :, : self._size]
+        return columns(self._own, 0, self._size)
 
     def update(self, x: Tensor) -> None:
         """Append tokens (samples, heads, new, head_dim), dropping the oldest as W2 says.
@@ -132,7 +141,8 @@ class Cache:
         before, dropped = self._count(), drop(self.max_tokens, self.size, x.shape[2])
         if torch.is_grad_enabled() or (self._own is not None and self._own.requires_grad):
             with durable():
-                self._replace(torch.cat((self.get()[:, :, dropped:], x), dim=2))
+                kept = columns(self.get(), dropped, self.size)
+                self._replace(torch.cat((kept, x), dim=2))
         else:
             self._write(x, dropped)
         self.first += dropped
@@ -149,9 +159,9 @@ class Cache:
             limit = self.max_tokens if not self._spans and own is not None else 0
             own = self._reserve(max(limit, kept + new), dropped)
         elif dropped and kept:
-            moved = own[:, :, dropped : self._size]
-            own[:, :, :kept] = moved if kept <= dropped else moved.clone()
-        own[:, :, kept : kept + new] = x
+            moved = columns(own, dropped, self._size)
+            columns(own, 0, kept).copy_(moved if kept <= dropped else moved.clone())
+        columns(own, kept, kept + new).copy_(x)
         self._size = kept + new
 
     @staticmethod
@@ -164,7 +174,7 @@ class Cache:
         block = self._room.take(self._part, (here.samples, here.heads, tokens, here.head_dim))
         own, kept = block.part(self._part), self._size - dropped
         if before is not None and kept:
-            own[:, :, :kept] = before[:, :, dropped : self._size]
+            columns(own, 0, kept).copy_(columns(before, dropped, self._size))
         self._block, self._own, self._size = block, own, kept
         return own
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import as_env, as_key, as_size
 from kvref.manager import KVCacheManager
-from kvref.tensors.batch import BatchBuffer, on
+from kvref.tensors.batch import BatchBuffer
 from kvref.tensors.blocks import without_oldest
 from kvref.tensors.keying import hash_states, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
@@ -104,8 +104,7 @@ class Contexts:
         """The contexts of these rows, from the caller's function, checked."""
         if not missing:
             return ()
-        rows = on(torch.tensor(missing), latents.device)
-        asked = latents.detach().index_select(0, rows)
+        asked = torch.stack([latents.detach().select(0, row) for row in missing])
         windows = self.rebuild(Missing(tuple(missing), tuple(envs[row] for row in missing), asked))
         if len(windows) != len(missing):
             raise KVCacheValueError(f"rebuild made {len(windows)} windows for {len(missing)} rows")

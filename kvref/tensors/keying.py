@@ -19,7 +19,10 @@ def _bytes(latent: Tensor) -> memoryview:
         raise KVCacheTypeError(f"cannot hash a tensor ({told}): it has no plain bytes")
     with torch.no_grad():
         plain = latent.detach().resolve_conj().resolve_neg().cpu().contiguous()
-        flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
+        try:
+            flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
+        except RuntimeError as error:  # a subclass without data, as fake tensors are
+            raise KVCacheTypeError(f"cannot hash {show(latent)}: it has no plain bytes") from error
     return memoryview(flat)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from kvref.errors import KVCacheValueError, SealedError
 from kvref.keying import as_size
-from kvref.tensors.blocks import Block, Room, Span, Spans, durable, without_oldest
+from kvref.tensors.blocks import Block, Room, Span, Spans, columns, durable, joined, without_oldest
 from kvref.tensors.layers import Layers
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
 
@@ -136,7 +136,7 @@ class KeysValues(Layers):
         with durable(), torch.no_grad():
             tensor = torch.empty(shape, dtype=self.dtype, device=self.device)
             if pieces:
-                tensor[:, :, :, :size] = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=3)
+                columns(tensor, 0, size).copy_(joined(pieces))
         held = Held((), Block(tensor), size, self.first)
         return KeysValues._of(self._now(), len(self), held)
 

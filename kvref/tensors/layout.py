@@ -76,13 +76,14 @@ def layout(
 def selection(mask: object, samples: int) -> Tensor:
     """A boolean mask of the samples, as the indices that it selects (on the CPU)."""
     try:
-        found = mask if isinstance(mask, Tensor) else torch.as_tensor(mask)
+        told = mask.tolist() if hasattr(mask, "tolist") else list(mask)  # type: ignore[call-overload]  # what cannot be listed raises
     except (TypeError, ValueError, RuntimeError) as error:
         raise KVCacheTypeError(f"mask must be booleans, not {show(mask)}") from error
-    if found.dtype != torch.bool or found.shape != (samples,):
-        told = f"{tuple(found.shape)} of {found.dtype}"
-        raise KVCacheValueError(f"mask must be boolean, one for each of {samples} samples: {told}")
-    return found.cpu().nonzero().squeeze(1)
+    if not isinstance(told, list) or len(told) != samples or any(type(o) is not bool for o in told):
+        raise KVCacheValueError(
+            f"mask must be boolean, one for each of {samples} samples, not {show(told)}"
+        )
+    return torch.tensor([number for number, keep in enumerate(told) if keep], dtype=torch.int64)
 
 
 def newest(tokens: SupportsIndex, size: int) -> int:

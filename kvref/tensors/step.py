@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheValueError
-from kvref.tensors.batch import align, attention_mask, on, taken
-from kvref.tensors.blocks import Block, durable
+from kvref.tensors.batch import align, attention_mask, taken
+from kvref.tensors.blocks import Block, durable, on
 from kvref.tensors.contexts import Contexts, Source
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
@@ -102,7 +102,7 @@ class Step:
         grown = self.keys_values.size - self._width
         starts = [f + n + grown for f, n in zip(self.firsts, self.lengths, strict=True)]
         place = self.keys_values.device
-        return on(torch.tensor(starts), place)[:, None] + torch.arange(new, device=place)
+        return on(torch.tensor(starts), place).unsqueeze(1) + torch.arange(new, device=place)
 
     def children(self, latents: Tensor) -> None:
         """The latent states that this step led to: each row's window is stored under its key."""

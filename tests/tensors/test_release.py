@@ -17,7 +17,8 @@ from tests.tensors.making import append, pieces, storages, window
 def alive() -> int:
     """Bytes of the storages of all tensors that there are in this process, each counted once."""
     gc.collect()
-    tensors = [one for one in gc.get_objects() if type(one) is torch.Tensor]
+    every = (one for one in gc.get_objects() if type(one) is torch.Tensor)
+    tensors = [one for one in every if one.layout is torch.strided]
     held = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
     return sum(held.values())
 
