@@ -24,8 +24,8 @@ from spec.window import (
     Update,
     Window,
     WindowOp,
-    kin_after,
-    made_after,
+    new_shelf,
+    step,
 )
 from spec.window_laws import EVERY
 from stateful_models.aspects import EVERYTHING, Aspect
@@ -74,7 +74,7 @@ class WindowSubject:
     """Some windows of a client, all made alike. Override `make`, and what else is done otherwise.
 
     `operations` are those that the windows offer; leave out `Seal` and `Fork`, say, and they are
-    not asked for. Without `tells_first` W6 is not judged.
+    not asked for. Without `tells_first` windows are not asked how many tokens they have dropped.
     """
 
     reports: frozenset[Aspect] = EVERYTHING
@@ -86,7 +86,7 @@ class WindowSubject:
     def __init__(self, capacity: int, samples: int, layers: int, places: int) -> None:
         self.capacity = capacity
         self.layers = layers
-        self.made, self.kin = 0, tuple(range(places))
+        self.told = new_shelf(capacity, samples, layers, places)
         self.error: BaseException | None = None
         self.windows = [self.make(samples, capacity, layers) for _ in range(places)]
 
@@ -127,14 +127,13 @@ class WindowSubject:
     def perform(self, op: WindowOp) -> Response:
         """One operation; whatever the window raises is a refusal, kept in `error`."""
         self.error = None
-        self.made = made_after(self.made, op)
+        self.told, _ = step(self.told, op)
         try:
             with torch.no_grad():
                 self.do(op)
         except Exception as error:
             self.error = error.with_traceback(None)
             return Refused()
-        self.kin = kin_after(self.kin, op)
         return Done()
 
     def do(self, op: WindowOp) -> None:
@@ -159,15 +158,21 @@ class WindowSubject:
                 assert_never(op)
 
     def abstract(self) -> Shelf:
-        return Shelf(
-            tuple(self.abstract_window(window) for window in self.windows), self.made, self.kin
-        )
+        """What the windows hold; what they do not tell is as the specification has it."""
+        every = zip(self.windows, self.told.windows, strict=True)
+        return self.told._replace(windows=tuple(self.abstract_window(*both) for both in every))
 
-    def abstract_window(self, window: WindowLike) -> Window:
+    def abstract_window(self, window: WindowLike, told: Window) -> Window:
         tensors = [part for layer in range(self.layers) for part in self.get(window, layer)]
+        known = [part.first for part in told.parts]
+        firsts = (
+            [self.first_of(window, number) for number in range(len(known))]
+            if self.tells_first
+            else known
+        )
         parts = tuple(
-            Part(columns(tensor, number), self.first_of(window, number))
-            for number, tensor in enumerate(tensors)
+            Part(columns(tensor, number), first)
+            for number, (tensor, first) in enumerate(zip(tensors, firsts, strict=True))
         )
         sealed = Seal in self.operations and self.sealed(window)  # type: ignore[arg-type]  # asked only if it can
         return Window(self.capacity, tensors[0].shape[0], parts, sealed)

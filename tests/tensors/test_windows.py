@@ -16,14 +16,13 @@ from kvref import (
     UnevenError,
 )
 from kvref.tensors import Cache, KeysValues, KVCache
-from spec.ops import Op
-from spec.window import Clone, Fork, Prune, Seal, Update, WindowOp, drop
+from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, WindowOp, drop
 from spec.window_laws import EVERY, WINDOW
 from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
 from stateful_models.bugs.tensors.plain import PlainWindows
 from stateful_models.explore import Explorer, Report
-from stateful_models.judge import Divergence
 from stateful_models.sample import sample
+from stateful_models.window_check import counterexample, explained
 from stateful_models.window_refinement import KvrefWindows
 from stateful_models.window_scope import WindowScope
 from stateful_models.window_subject import WindowSubject
@@ -82,23 +81,42 @@ def test_every_law_occurs_somewhere() -> None:
     assert {law.code for law in WINDOW} == {"W1", "W2", "W3", "W4", "W5", "W6", "R3", "R4"}
 
 
-def shortest(subject: type[WindowSubject]) -> Divergence[object, Op | WindowOp] | None:
-    scopes = [WindowScope(capacity, 2, operations=ALONE) for capacity in (1, 2, 3)]
-    scopes += [WindowScope(5, operations=ALONE), WindowScope(2, places=2, most=2, operations=KIN)]
-    found = [explore(scope, subject).divergence for scope in scopes]
-    return min((d for d in found if d is not None), key=lambda d: len(d.history), default=None)
-
-
 @pytest.mark.parametrize("exhibit", WINDOWS, ids=lambda e: e.subject.__name__)
 def test_exhibit_is_rejected(exhibit: WindowExhibit) -> None:
-    found = shortest(exhibit.subject)
+    found = counterexample(exhibit.subject)
     assert found is not None
     assert len(found.history) == exhibit.operations, exhibit.why
     assert exhibit.law in found.laws
 
 
 def test_the_plain_design_done_right_is_accepted() -> None:
-    assert shortest(PlainWindows) is None
+    assert counterexample(PlainWindows) is None
+
+
+class Reticent(PlainWindows):
+    """Windows that cannot be sealed nor forked, and do not say what they dropped."""
+
+    operations = (Update, Prune, RemoveNewest, Reset, Clone)
+    tells_first = False
+
+    def first(self, window: object) -> int:
+        raise AssertionError("asked nevertheless")
+
+
+def test_windows_are_not_asked_what_they_do_not_offer() -> None:
+    assert counterexample(Reticent) is None
+
+
+def test_a_counterexample_is_explained() -> None:
+    broken = next(one for one in WINDOWS if one.law == "W2")
+    found = counterexample(broken.subject)
+    assert found is not None
+    told = explained(found).splitlines()
+    assert told[0] == "breaks W2, W6:"
+    assert told[1].startswith("  1. Update(at=0, ")
+    assert told[2].startswith("  2. Update(at=0, ")
+    assert told[3].startswith("  expected Done(), Shelf(")
+    assert told[4].startswith("  came     Done(), Shelf(")
 
 
 def test_every_law_has_an_exhibit() -> None:

@@ -118,7 +118,7 @@ class PlainWindows(WindowSubject):
     """Drives windows of `window_type`."""
 
     window_type: ClassVar[type[PlainWindow]] = PlainWindow
-    operations = EVERY
+    operations: ClassVar[tuple[type, ...]] = EVERY
 
     def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
         return self.window_type(samples, self.heads, capacity, self.head_dim, layers)
