@@ -17,7 +17,7 @@ from kvref.ownership import Cloneable, Ownership, Sealable
 from kvref.policy import EvictionStrategy
 from kvref.pool import Cause, Departure, KVCachePool, OnEvict, Resident
 from kvref.recording import Recorder
-from kvref.sizing import PoolSizes, SizingProfile, pool_sizes
+from kvref.sizing import PoolSizes, RecurScope, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Ownership",
     "PoolSizes",
     "Recorder",
+    "RecurScope",
     "Resident",
     "Sealable",
     "SealedError",

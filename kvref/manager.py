@@ -1,14 +1,16 @@
-"""The pools of one world model: an init pool per environment, one recur pool, one wm pool."""
+"""The pools of one world model: an init pool per environment, one recur pool (or one each), a wm
+pool."""
 
 import logging
 from itertools import chain
 from typing import Generic, SupportsFloat, SupportsIndex, TypedDict, TypeVar
 
+from kvref.errors import KVCacheValueError
 from kvref.keying import as_env, as_key, as_size
 from kvref.ownership import Ownership
 from kvref.policy import EvictionStrategy
 from kvref.pool import KVCachePool, OnEvict, clear_together
-from kvref.sizing import SizingProfile, pool_sizes
+from kvref.sizing import RecurScope, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
 
 V = TypeVar("V")
@@ -28,7 +30,8 @@ class StatsSummary(TypedDict):
 class KVCacheManager(Generic[V]):
     """Caches for root inference (init), recurrent inference (recur) and the batch at hand (wm).
 
-    A failed operation changes nothing. Pools are named init:0, init:1, ..., recur, wm.
+    A failed operation changes nothing. Pools are named init:0, init:1, ..., recur, wm; with a
+    recur pool for each environment recur:0, recur:1, ...
 
     Args:
         config: any object with the attributes that `sizing` reads: `num_simulations`, and
@@ -37,6 +40,8 @@ class KVCacheManager(Generic[V]):
         enable_stats: whether to count.
         eviction_strategy, ownership, on_evict, verify: as in `KVCachePool`, for every pool.
         sizing: how capacities follow from `config`.
+        recur_scope: SHARED, or PER_ENV: with a recur pool for each environment no environment can
+            observe another (M5), and operations on recur must name theirs.
     """
 
     def __init__(
@@ -48,10 +53,12 @@ class KVCacheManager(Generic[V]):
         eviction_strategy: EvictionStrategy = EvictionStrategy.FIFO,
         ownership: Ownership = Ownership.REFERENCE,
         sizing: SizingProfile = SizingProfile.SEED,
+        recur_scope: RecurScope = RecurScope.SHARED,
         on_evict: OnEvict[V] | None = None,
         verify: bool = False,
     ) -> None:
-        sizes = pool_sizes(config, env_num, sizing)
+        sizes = pool_sizes(config, env_num, sizing, recur_scope)
+        apart = recur_scope is RecurScope.PER_ENV
 
         def pool(size: int, name: str) -> KVCachePool[V]:
             return KVCachePool(
@@ -67,15 +74,20 @@ class KVCacheManager(Generic[V]):
         self.env_num = as_size(env_num, "env_num")
         self.enable_stats = enable_stats
         self.init_pools = [pool(sizes.init, f"init:{env}") for env in range(self.env_num)]
-        self.recur_pool = pool(sizes.recur, "recur")
+        names = [f"recur:{env}" for env in range(self.env_num)] if apart else ["recur"]
+        self.recur_scope = recur_scope
+        self.recur_pools = [pool(sizes.recur, name) for name in names]
         self.wm_pool = pool(sizes.wm, "wm")
         self.lookup_stats = LookupStats() if enable_stats else None
         self.keys_values_wm_list: list[V] = []
         self.keys_values_wm_size_list: list[int] = []
         logger.info(
-            "%d init pools of %d entries, recur %d, wm %d; %s, %s",
+            "%d init pools of %d entries, %d recur of %d, wm %d; %s, %s",
             self.env_num,
-            *sizes,
+            sizes.init,
+            len(self.recur_pools),
+            sizes.recur,
+            sizes.wm,
             eviction_strategy.name,
             ownership.name,
         )
@@ -87,7 +99,20 @@ class KVCacheManager(Generic[V]):
     @property
     def pools(self) -> tuple[KVCachePool[V], ...]:
         """Every pool: init by environment, recur, wm."""
-        return (*self.init_pools, self.recur_pool, self.wm_pool)
+        return (*self.init_pools, *self.recur_pools, self.wm_pool)
+
+    @property
+    def recur_pool(self) -> KVCachePool[V]:
+        """The one that all environments share; refused where each has its own (`recur_pools`)."""
+        return self._recur_pool(None)
+
+    def _recur_pool(self, env_id: SupportsIndex | None) -> KVCachePool[V]:
+        if env_id is not None:
+            env = as_env(env_id, self.env_num)
+            return self.recur_pools[env if self.recur_scope is RecurScope.PER_ENV else 0]
+        if self.recur_scope is RecurScope.PER_ENV:
+            raise KVCacheValueError("each environment has its own recur pool: env_id, not None")
+        return self.recur_pools[0]
 
     def _init_pool(self, env_id: SupportsIndex) -> KVCachePool[V]:
         return self.init_pools[as_env(env_id, self.env_num)]
@@ -106,14 +131,21 @@ class KVCacheManager(Generic[V]):
         """Store in the environment's own pool; returns the slot."""
         return self._init_pool(env_id).set(cache_key, kv_cache, priority=priority)
 
-    def get_recur_cache(self, cache_key: SupportsIndex) -> V | None:
-        return self.recur_pool.get(cache_key)
+    def get_recur_cache(
+        self, cache_key: SupportsIndex, *, env_id: SupportsIndex | None = None
+    ) -> V | None:
+        return self._recur_pool(env_id).get(cache_key)
 
     def set_recur_cache(
-        self, cache_key: SupportsIndex, kv_cache: V, *, priority: SupportsFloat | None = None
+        self,
+        cache_key: SupportsIndex,
+        kv_cache: V,
+        *,
+        priority: SupportsFloat | None = None,
+        env_id: SupportsIndex | None = None,
     ) -> int:
-        """Store in the pool that all environments share; returns the slot."""
-        return self.recur_pool.set(cache_key, kv_cache, priority=priority)
+        """Store in the pool that all environments share, or in `env_id`'s own; returns the slot."""
+        return self._recur_pool(env_id).set(cache_key, kv_cache, priority=priority)
 
     def get_wm_cache(self, cache_key: SupportsIndex) -> V | None:
         return self.wm_pool.get(cache_key)
@@ -130,13 +162,14 @@ class KVCacheManager(Generic[V]):
         A hit in init leaves the recur pool untouched, counters included. M6: counted once in
         `lookup_stats`, beside the pools' own counters.
         """
-        pool, key, seen = self._init_pool(env_id), as_key(cache_key), self.lookup_stats
+        pool, recur = self._init_pool(env_id), self._recur_pool(env_id)
+        key, seen = as_key(cache_key), self.lookup_stats
         value = pool.get(key)
         if value is not None:
             if seen is not None:
                 seen.init_hits += 1
             return value
-        value = self.recur_pool.get(key)
+        value = recur.get(key)
         if seen is not None:
             if value is None:
                 seen.misses += 1
@@ -154,8 +187,9 @@ class KVCacheManager(Generic[V]):
         """Clear every environment's init pool, or one environment's."""
         clear_together(self.init_pools if env_id is None else (self._init_pool(env_id),))
 
-    def clear_recur_cache(self) -> None:
-        self.recur_pool.clear()
+    def clear_recur_cache(self, env_id: SupportsIndex | None = None) -> None:
+        """Clear the recur pool; of several, every environment's, or one environment's."""
+        clear_together(self.recur_pools if env_id is None else (self._recur_pool(env_id),))
 
     def clear_wm_cache(self) -> None:
         """Clear the wm pool and the working lists."""
@@ -171,7 +205,7 @@ class KVCacheManager(Generic[V]):
         return {
             "stats_enabled": self.enable_stats,
             "init_pools": {f"env_{e}": _line(p.stats) for e, p in enumerate(self.init_pools)},
-            "recur_pool": _line(self.recur_pool.stats),
+            "recur_pool": "; ".join(_line(pool.stats) for pool in self.recur_pools),
             "wm_pool": _line(self.wm_pool.stats),
         }
 

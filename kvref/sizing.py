@@ -9,14 +9,22 @@ from kvref.keying import as_size
 
 class SizingProfile(Enum):
     """SEED: init = game_segment_length. SEARCH_SAFE: init = min(max_cache_size, max(256, 2 *
-    num_simulations)). Both: recur = num_simulations * env_num, wm = env_num."""
+    num_simulations)). Both: recur = num_simulations * env_num, or num_simulations for each
+    environment's own; wm = env_num."""
 
     SEED = "seed"
     SEARCH_SAFE = "search-safe"
 
 
+class RecurScope(Enum):
+    """Whether all environments share one recur pool, or each has one of its own (M5)."""
+
+    SHARED = "shared"
+    PER_ENV = "per-env"
+
+
 class PoolSizes(NamedTuple):
-    """Capacities in entries: of each init pool, of the recur pool, of the wm pool."""
+    """Capacities in entries: of each init pool, of each recur pool, of the wm pool."""
 
     init: int
     recur: int
@@ -29,7 +37,12 @@ def _attribute(config: object, name: str) -> int:
     return as_size(getattr(config, name), f"config.{name}")
 
 
-def pool_sizes(config: object, env_num: int, sizing: SizingProfile) -> PoolSizes:
+def pool_sizes(
+    config: object,
+    env_num: int,
+    sizing: SizingProfile,
+    recur_scope: RecurScope = RecurScope.SHARED,
+) -> PoolSizes:
     """Capacities for `env_num` environments; reads only the attributes that `sizing` needs."""
     envs = as_size(env_num, "env_num")
     simulations = _attribute(config, "num_simulations")
@@ -39,4 +52,7 @@ def pool_sizes(config: object, env_num: int, sizing: SizingProfile) -> PoolSizes
         init = min(_attribute(config, "max_cache_size"), max(256, 2 * simulations))
     else:
         raise KVCacheValueError(f"{show(sizing)} is not a member of SizingProfile")
-    return PoolSizes(init, simulations * envs, envs)
+    if not isinstance(recur_scope, RecurScope):
+        raise KVCacheValueError(f"{show(recur_scope)} is not a member of RecurScope")
+    users = 1 if recur_scope is RecurScope.PER_ENV else envs
+    return PoolSizes(init, simulations * users, envs)

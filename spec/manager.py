@@ -78,7 +78,7 @@ def pool_index(state: ManagerState, tier: Tier, env: EnvId | None) -> int | None
         case Tier.WM:
             return len(state.pools) - 1
         case Tier.RECUR if not per_env:
-            return state.envs
+            return state.envs if env is None or 0 <= env < state.envs else None
         case Tier.INIT | Tier.RECUR:
             if env is None or not 0 <= env < state.envs:
                 return None

@@ -143,7 +143,8 @@ def logical_lookups(t: ManagerTransition) -> bool:
 def sized(t: ManagerTransition) -> bool:
     """Capacities follow the configuration, in every state."""
     state = t.after
-    sizes = capacities(state.profile.sizing, state.config, state.envs)
+    profile = state.profile
+    sizes = capacities(profile.sizing, state.config, state.envs, profile.recur_scope)
     if sizes is None:
         return False
     recurs = len(state.pools) - state.envs - 1

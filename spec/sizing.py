@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, assert_never
 
-from spec.profile import Sizing
+from spec.profile import RecurScope, Sizing
 
 
 class Config(NamedTuple):
@@ -19,8 +19,13 @@ class Capacities(NamedTuple):
     wm: int
 
 
-def capacities(sizing: Sizing, config: Config, envs: int) -> Capacities | None:
-    """Entries per pool; None if the configuration lacks an attribute that the profile needs."""
+def capacities(
+    sizing: Sizing, config: Config, envs: int, recur_scope: RecurScope = RecurScope.SHARED
+) -> Capacities | None:
+    """Entries per pool; None if the configuration lacks an attribute that the profile needs.
+
+    A recur pool has room for one search of every environment that uses it.
+    """
     simulations = config.num_simulations
     if simulations is None:
         return None
@@ -32,4 +37,5 @@ def capacities(sizing: Sizing, config: Config, envs: int) -> Capacities | None:
             init = None if limit is None else min(limit, max(256, 2 * simulations))
         case _:
             assert_never(sizing)
-    return None if init is None else Capacities(init, simulations * envs, envs)
+    users = 1 if recur_scope is RecurScope.PER_ENV else envs
+    return None if init is None else Capacities(init, simulations * users, envs)

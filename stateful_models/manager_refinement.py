@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
-from kvref import KVCacheManager, KVCachePool, SizingProfile
+from kvref import KVCacheManager, KVCachePool, RecurScope, SizingProfile
 from spec.manager import Lookups, ManagerState
 from spec.ops import Contents, Counters, Tier
 from spec.profile import Policy, Profile
@@ -40,6 +40,7 @@ class KvrefManager(ManagerSubject):
             eviction_strategy=STRATEGY[profile.policy],
             ownership=OWNERSHIP[profile.ownership],
             sizing=SizingProfile[profile.sizing.name],
+            recur_scope=RecurScope[profile.recur_scope.name],
             on_evict=partial(note, self.departed, self.private),
         )
 
@@ -58,13 +59,15 @@ class KvrefManager(ManagerSubject):
     def pool(self, tier: Tier, env: int | None) -> KVCachePool[object]:
         if tier is Tier.INIT:
             return self.manager.init_pools[env or 0]
-        return self.manager.recur_pool if tier is Tier.RECUR else self.manager.wm_pool
+        if tier is Tier.RECUR:
+            return self.manager.recur_pools[env or 0 if len(self.manager.recur_pools) > 1 else 0]
+        return self.manager.wm_pool
 
     def get(self, tier: Tier, env: int | None, key: int) -> object | None:
         if tier is Tier.INIT and env is not None:
             return self.manager.get_init_cache(env, key)
         if tier is Tier.RECUR:
-            return self.manager.get_recur_cache(key)
+            return self.manager.get_recur_cache(key, env_id=env)
         return self.manager.get_wm_cache(key)
 
     def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> int:
@@ -72,7 +75,7 @@ class KvrefManager(ManagerSubject):
         if tier is Tier.INIT and env is not None:
             slot = self.manager.set_init_cache(env, key, value, priority=priority)
         elif tier is Tier.RECUR:
-            slot = self.manager.set_recur_cache(key, value, priority=priority)
+            slot = self.manager.set_recur_cache(key, value, priority=priority, env_id=env)
         else:
             slot = self.manager.set_wm_cache(key, value, priority=priority)
         self.as_set[self.pool(tier, env).name, key] = self.client.read(value)
@@ -84,7 +87,7 @@ class KvrefManager(ManagerSubject):
         elif tier is Tier.INIT:
             self.manager.clear_init_caches(env)
         elif tier is Tier.RECUR:
-            self.manager.clear_recur_cache()
+            self.manager.clear_recur_cache(env)
         else:
             self.manager.clear_wm_cache()
 

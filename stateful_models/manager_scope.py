@@ -50,7 +50,8 @@ class ManagerScope:
 
     @property
     def sizes(self) -> Capacities:
-        sizes = capacities(self.profile.sizing, self.config, self.envs)
+        profile = self.profile
+        sizes = capacities(profile.sizing, self.config, self.envs, profile.recur_scope)
         assert sizes is not None, f"{self.config} lacks what {self.profile.sizing} needs"
         return sizes
 

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+import spec.profile
 from kvref import (
     Departure,
     EvictionStrategy,
@@ -19,12 +20,16 @@ from kvref import (
     KVCacheTypeError,
     KVCacheValueError,
     Recorder,
+    RecurScope,
     SizingProfile,
     pool_sizes,
 )
-from spec.profile import Sizing
+from spec.profile import Profile, Sizing
 from spec.sizing import Config, capacities
+from stateful_models.manager_refinement import KvrefManager
+from stateful_models.manager_scope import ManagerScope
 from stateful_models.traces import check_trace
+from tests.exploring import explore_manager
 
 
 def config(**changes: object) -> SimpleNamespace:
@@ -222,7 +227,7 @@ def test_sizing_reads_only_what_it_needs() -> None:
 def test_only_rare_events_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "kvref")
     m = manager()
-    assert "3 init pools of 2 entries, recur 6, wm 3" in caplog.text
+    assert "3 init pools of 2 entries, 1 recur of 6, wm 3" in caplog.text
     caplog.clear()
     for key in range(20):
         m.set_init_cache(0, key, "v")
@@ -286,3 +291,40 @@ def test_missing_configuration_is_named() -> None:
 def test_unknown_sizing() -> None:
     with pytest.raises(KVCacheValueError, match="'generous'"):
         KVCacheManager(config(), 1, sizing=cast(SizingProfile, "generous"))
+
+
+def test_recur_pools_of_their_own() -> None:
+    """PER_ENV: sizes, names and statistics by environment; whoever names none is refused."""
+    m: KVCacheManager[str] = KVCacheManager(
+        config(num_simulations=3), 2, recur_scope=RecurScope.PER_ENV
+    )
+    assert [(pool.name, pool.pool_size) for pool in m.recur_pools] == [
+        ("recur:0", 3),
+        ("recur:1", 3),
+    ]
+    m.set_recur_cache(7, "mine", env_id=0)
+    assert m.hierarchical_get(0, 7) == m.get_recur_cache(7, env_id=0) == "mine"
+    assert m.hierarchical_get(1, 7) is None
+    attempts: list[Callable[[], object]] = [
+        lambda: m.recur_pool,
+        lambda: m.get_recur_cache(7),
+        lambda: m.set_recur_cache(7, "whose"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(KVCacheValueError, match="env_id, not None"):
+            attempt()
+    with pytest.raises(KVCacheIndexError):
+        m.get_recur_cache(7, env_id=2)
+    assert m.get_stats_summary()["recur_pool"].count("hits=") == 2
+    m.clear_recur_cache(1)
+    assert len(m.recur_pools[0]) == 1
+    m.clear_recur_cache()
+    assert len(m.recur_pools[0]) == 0
+    with pytest.raises(KVCacheValueError, match="RecurScope"):
+        KVCacheManager(config(), 1, recur_scope="per-env")  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_recur_pools_of_their_own_refine_the_specification() -> None:
+    profile = Profile(recur_scope=spec.profile.RecurScope.PER_ENV)
+    scope = ManagerScope(profile, Config(1, 1), envs=2, keys=2)
+    assert explore_manager(scope, KvrefManager).divergence is None

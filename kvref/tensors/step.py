@@ -124,7 +124,7 @@ class Step:
         manager = self.contexts.manager
         for env, key, window in zip(self.env_ids, keys, windows, strict=True):
             if self._recurrent:
-                manager.set_recur_cache(key, window)
+                manager.set_recur_cache(key, window, env_id=env)
             else:
                 manager.set_init_cache(env, key, window)
 
