@@ -1,7 +1,7 @@
 """Whether a stored value is still as it was when it was set, for pools that verify."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from kvref.errors import IntegrityError, KVCacheTypeError, show
 
@@ -30,6 +30,25 @@ def marked(value: object) -> object:
     return cast(Verifiable, value).mark()
 
 
+class Written(NamedTuple):
+    """The mark of a value that had been written into before its pool was copied."""
+
+    part: str
+
+
+def written(value: object, mark: object) -> str | None:
+    """Which part of a value was written into since the mark was taken."""
+    if isinstance(mark, Written):
+        return mark.part
+    return cast(Verifiable, value).written_since(mark)
+
+
+def verdicts(values: Mapping[int, object], marks: Mapping[int, object]) -> dict[int, Written]:
+    """The entries that fail now: a copy of the pool must not forget it."""
+    found = {key: written(value, marks[key]) for key, value in values.items()}
+    return {key: Written(part) for key, part in found.items() if part is not None}
+
+
 def check(
     pool: str,
     values: Mapping[int, V],
@@ -38,7 +57,7 @@ def check(
     key: int,
 ) -> None:
     """Refuse a hit on a value written into since it was set; else refresh its recency."""
-    part = cast(Verifiable, values[key]).written_since(marks[key])
+    part = written(values[key], marks[key])
     if part is not None:
         raise IntegrityError(f"pool {pool!r}: key {key} was written into after it was set, {part}")
     if touch is not None:

@@ -1,13 +1,15 @@
 """Keys: what identifies a latent state, and what may be used as a key or an environment id."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from operator import index
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import xxhash
 
 from kvref.errors import KVCacheIndexError, KVCacheTypeError, KVCacheValueError, show
+
+T = TypeVar("T")
 
 
 class SupportsBuffer(Protocol):
@@ -48,6 +50,14 @@ def as_integer(value: object, what: str) -> int:
         with suppress(Exception):  # whatever a foreign __index__ raises, it is no integer
             return index(value)  # type: ignore[arg-type]  # what has no __index__ raises
     raise KVCacheTypeError(f"{what} must be an integer, not {show(value)}")
+
+
+def as_tuple(values: Iterable[T], what: str) -> tuple[T, ...]:
+    """Several values, whatever they come in."""
+    try:
+        return tuple(values)
+    except TypeError as error:
+        raise KVCacheTypeError(f"{what} must be several, not {show(values)}") from error
 
 
 def as_key(value: object) -> int:

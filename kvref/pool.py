@@ -1,13 +1,13 @@
 """One bounded store of cache entries."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from enum import Enum
 from functools import partial
-from typing import Generic, NamedTuple, SupportsFloat, SupportsIndex, TypeVar, cast
+from typing import Final, Generic, NamedTuple, SupportsFloat, SupportsIndex, TypeVar, cast
 
 from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
-from kvref.integrity import check, marked, require_verifiable
+from kvref.integrity import check, marked, require_verifiable, verdicts
 from kvref.keying import as_key, as_size
 from kvref.ownership import PREPARE, Ownership
 from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
@@ -47,6 +47,9 @@ OnEvict = Callable[[Departure[V]], object]
 """Told of each entry before it leaves; if it raises, the entry stays and the operation fails."""
 
 
+NOTHING: Final[Mapping[int, object]] = {}
+
+
 class KVCachePool(Generic[V]):
     """At most `pool_size` entries under integer keys, each in a slot of its own.
 
@@ -60,7 +63,8 @@ class KVCachePool(Generic[V]):
         enable_stats: whether to count; `stats` is None if not.
         name: for messages, `repr` and departures.
         ownership: what a set stores and a get delivers.
-        on_evict: told what leaves, and why.
+        on_evict: told what leaves, and why. If it raises, the operation is off; under SEALED the
+            value that was to be stored stays sealed.
         verify: whether a hit on a value written into since it was set raises `IntegrityError`;
             values then need `mark()` and `written_since()`.
     """
@@ -94,15 +98,18 @@ class KVCachePool(Generic[V]):
         self._announcing = False
         self._adopt({}, ORDERS[eviction_strategy]())
 
-    def _adopt(self, values: dict[int, V], order: EvictionOrder) -> None:
+    def _adopt(
+        self, values: dict[int, V], order: EvictionOrder, known: Mapping[int, object] = NOTHING
+    ) -> None:
         """Take over these entries, and bind what the hot paths call."""
         self._values = values
         self._order = order
         self._slots = order.slots
         self._place = order.place
         self._touch = self._on_hit = order.touch
-        self._marks = {key: marked(value) for key, value in values.items()} if self.verify else None
-        if self._marks is not None:
+        self._marks: dict[int, object] | None = None
+        if self.verify:
+            self._marks = {key: marked(value) for key, value in values.items()} | dict(known)
             self._on_hit = partial(check, self.name, values, self._marks, order.touch)
         self._prepare = cast(Callable[[V], V] | None, PREPARE[self.ownership])
 
@@ -114,12 +121,15 @@ class KVCachePool(Generic[V]):
             "stats": copy(self.stats),
             "_values": dict(self._values),
             "_order": copy(self._order),
+            "_known": {} if self._marks is None else verdicts(self._values, self._marks),
         }
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        values, order = state.pop("_values"), state.pop("_order")
+        values, order, known = (state.pop(name) for name in ("_values", "_order", "_known"))
         vars(self).update(state, _announcing=False)
-        self._adopt(cast(dict[int, V], values), cast(EvictionOrder, order))
+        self._adopt(
+            cast(dict[int, V], values), cast(EvictionOrder, order), cast(dict[int, object], known)
+        )
 
     def get(self, cache_key: SupportsIndex) -> V | None:
         """The entry under `cache_key`, or None. A hit refreshes its recency (LRU)."""

@@ -60,15 +60,15 @@ def round_trip(a: Alignment) -> bool:
 
 def padded_left(a: Alignment) -> bool:
     """B2: padding is on the left, zero, reported, and seen by no token."""
-    new = len(a.masks[0]) if a.masks else 0
-    rows = range(len(a.windows))
-    seen = tuple(visible(align(a.windows), row, new) for row in rows)
     lengths = tuple(len(row) for row in a.windows)
+    if a.batch.lengths != lengths or not all(a.masks):
+        return False
     left = all(
-        row[: len(row) - length] == (None,) * (len(row) - length)
+        len(row) == max(lengths) and row[: len(row) - length] == (None,) * (len(row) - length)
         for row, length in zip(a.batch.rows, lengths, strict=True)
     )
-    return left and a.batch.lengths == lengths and a.masks == seen
+    new = len(a.masks[0])
+    return left and a.masks == tuple(visible(a.batch, row, new) for row in range(len(lengths)))
 
 
 def rows_apart(a: Alignment) -> bool:

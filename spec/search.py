@@ -70,8 +70,12 @@ def provenance(step: SearchStep) -> bool:
 
 
 def working_copies(step: SearchStep) -> bool:
-    """S3: neither handing out the working batch nor the model's writes changed a stored entry."""
-    return step.modelled == step.before
+    """S3: handing out the working batch, the model's writes, and storing change no stored entry.
+
+    (No step stores under a key that is taken.)
+    """
+    kept = all(step.after.get(where, was) == was for where, was in step.before.items())
+    return step.modelled == step.before and kept
 
 
 def storing(step: SearchStep) -> bool:

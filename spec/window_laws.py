@@ -1,6 +1,6 @@
 """W1 to W6, and R3 and R4 of windows: predicates on one transition, each with its *sometimes*."""
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from spec.ops import Done, Refused
 from spec.transition import Law
@@ -101,19 +101,45 @@ def fewest_dropped(t: WindowTransition) -> bool:
     return all(fewest(g) for g in growths(t))
 
 
+def proper(t: WindowTransition) -> bool:
+    """What must be done, and all else refused: above all, no more new tokens than capacity."""
+    op, old = t.op, t.old
+    match op:
+        case Seal() | Clone():
+            return even(old)
+        case Fork():
+            return old.sealed
+        case Update(_, k, v, _):
+            alike = len(k) == len(v) and all(len(column) == old.samples for column in k + v)
+            return not old.sealed and alike and len(k) <= old.capacity
+        case Prune(_, mask):
+            return not old.sealed and mask is not None and len(mask) == old.samples
+        case RemoveNewest(_, count):
+            return not old.sealed and even(old) and 0 <= count <= len(old.parts[0].tokens)
+        case Reset():
+            return not old.sealed
+        case _:
+            assert_never(op)
+
+
 def refused_whole(t: WindowTransition) -> bool:
-    """More new tokens than capacity are refused, and as many as fit are not; what is refused
-    changes no window."""
+    """What is proper is done; what is not is refused, and then no window changes."""
     if isinstance(t.response, Refused) and t.after.windows != t.before.windows:
         return False
-    if not isinstance(t.op, Update) or t.old.sealed or len(t.op.k) != len(t.op.v):
-        return True
-    alike = all(len(column) == t.old.samples for column in t.op.k + t.op.v)
-    return t.done == (alike and len(t.op.k) <= t.old.capacity)
+    return t.done == proper(t)
 
 
 def parts_agree(t: WindowTransition) -> bool:
-    """K and V of a layer agree on tokens; all layers do, once each has been given the same."""
+    """K and V of a layer agree on tokens; all layers do, once each has been given the same; an
+    update of one layer leaves the others, and nothing changes how many there are."""
+    if (t.new.capacity, len(t.new.parts)) != (t.old.capacity, len(t.old.parts)):
+        return False
+    if isinstance(t.op, Update) and t.op.layer is not None:
+        pairs = enumerate(zip(t.old.parts, t.new.parts, strict=True))
+        if any(old != new for number, (old, new) in pairs if number // 2 != t.op.layer):
+            return False
+    if t.done and not isinstance(t.op, Prune) and t.new.samples != t.old.samples:
+        return False
     for k, v in zip(t.new.parts[::2], t.new.parts[1::2], strict=True):
         if (len(k.tokens), k.first) != (len(v.tokens), v.first):
             return False
@@ -130,7 +156,8 @@ def selected(t: WindowTransition) -> bool:
             chosen = [tuple(tuple(c[row] for row in rows) for c in old.tokens) for old, _ in pairs]
             return t.new.samples == len(rows) and [new.tokens for _, new in pairs] == chosen
         case RemoveNewest(_, count) if t.done:
-            return all(o.tokens[: len(o.tokens) - count] == n.tokens for o, n in pairs)
+            fits = all(0 <= count <= len(old.tokens) for old, _ in pairs)
+            return fits and all(o.tokens[: len(o.tokens) - count] == n.tokens for o, n in pairs)
         case Clone() | Fork() if t.done:
             return t.new == t.old._replace(sealed=False)
         case Reset() if t.done:

@@ -93,8 +93,9 @@ class SearchDriver:
             for env in self.envs
         ]
         known = [[(node, self.latent(node))] for node in roots]
+        before = self.stored()
         self.session.root(list(self.envs), torch.stack([one[0][1] for one in known]))
-        mine: frozenset[Where] = frozenset()
+        mine = frozenset(self.stored().keys() - before.keys())
         for _ in range(simulations):
             step, mine = self.simulate(known, mine)
             yield step

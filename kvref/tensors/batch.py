@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import as_integer, as_size
+from kvref.keying import as_integer, as_size, as_tuple
 from kvref.tensors.blocks import Block, columns, durable, joined, on
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Device, Held, Layout, layout
@@ -55,17 +55,26 @@ class BatchBuffer:
     @classmethod
     def for_windows(cls, windows: Sequence[KeysValues], max_tokens: int) -> "BatchBuffer":
         """A buffer that these windows fit into, with room for so many tokens."""
-        first, made = windows[0], cls.__new__(cls)
-        samples = sum(window.shape[0] for window in windows)
-        made._begin(replace(first._now(), samples=samples, max_tokens=max_tokens), len(first))
+        samples = sum(shape[0] for shape in _compatible(windows))
+        first, made, tokens = windows[0], cls.__new__(cls), as_size(max_tokens, "max_tokens")
+        made._begin(replace(first._now(), samples=samples, max_tokens=tokens), len(first))
         return made
 
     def rows(self, rows: int) -> Block:
         """The storage of the first so many rows; the same one every time."""
         block = self._blocks.get(rows)
         if block is None:
-            block = self._blocks[rows] = Block(self._tensor.narrow(1, 0, rows))
+            block = self._blocks[rows] = Block(self._tensor.narrow(1, 0, rows), self._tensor)
         return block
+
+    def holds(self, window: KeysValues) -> bool:
+        """Whether a window's tokens lie in this buffer, and would be overwritten while read."""
+        return any(span.block.lender is self._tensor for span in window._as_spans())
+
+    def rewritten(self) -> None:
+        """Whatever was aligned into this buffer before has other contents now."""
+        for block in self._blocks.values():
+            block.rewritten()
 
 
 def align(windows: Sequence[KeysValues], into: BatchBuffer | None = None) -> Aligned:
@@ -79,11 +88,16 @@ def align(windows: Sequence[KeysValues], into: BatchBuffer | None = None) -> Ali
     """
     shapes = _compatible(windows)
     lengths = tuple(size for samples, _, size, _ in shapes for _ in range(samples))
+    if not lengths:
+        raise KVCacheValueError("no samples to align: every window was pruned to nobody")
     width = max(lengths)
     if into is None:
         into = BatchBuffer.for_windows(windows, max(windows[0].max_tokens, width))
     _fits(windows[0], into, len(lengths), width)
+    if any(into.holds(window) for window in windows):
+        raise KVCacheValueError("a window to align lies in the buffer itself: clone() it first")
     block = into.rows(len(lengths))
+    into.rewritten()
     if width:
         with durable(), torch.no_grad():
             _copy(windows, lengths, width, columns(block.tensor, 0, width))
@@ -97,7 +111,7 @@ def _copy(
 ) -> None:
     """Every row's padding and pieces, one after another along the tokens, in one copy."""
     parts, rows, heads, _, head_dim = target.shape
-    if rows == len(windows):
+    if all(window.num_samples == 1 for window in windows):
         padding = target.new_zeros((parts, 1, heads, width - min(lengths), head_dim))
         pieces: list[Tensor] = []
         for window, length in zip(windows, lengths, strict=True):
@@ -126,6 +140,7 @@ def split(
     had dropped before (`KeysValues.first`); none if not given.
     """
     rows, _, width, _ = batch.shape
+    lengths = as_tuple(lengths, "lengths")
     if len(lengths) != rows or (firsts is not None and len(firsts) != rows):
         raise KVCacheValueError(f"{rows} rows need as many lengths (and firsts), not {lengths}")
     counts = [as_integer(length, "length") for length in lengths]
@@ -138,6 +153,8 @@ def split(
         joint = joined(pieces) if pieces else None
         for row, count in enumerate(counts):
             first = 0 if firsts is None else as_integer(firsts[row], "first")
+            if first < 0:
+                raise KVCacheValueError(f"a window cannot have dropped {first} tokens")
             block = None
             if joint is not None and count:
                 block = Block(taken(joint, row, width - count))
@@ -161,12 +178,13 @@ def attention_mask(
     its row's own window, the new tokens before it, and itself; never padding. Fits the boolean
     `attn_mask` of `torch.nn.functional.scaled_dot_product_attention`.
     """
-    counts = [as_integer(length, "length") for length in lengths]
-    columns, fresh = max(counts, default=0) if width is None else width, as_size(new, "new")
+    counts = [as_integer(length, "length") for length in as_tuple(lengths, "lengths")]
+    columns = max(counts, default=0) if width is None else as_integer(width, "width")
+    fresh = as_size(new, "new")
     if any(not 0 <= count <= columns for count in counts):
         raise KVCacheValueError(f"lengths {counts} do not fit into {columns} aligned tokens")
     place = torch.device("cpu") if device is None else torch.device(device)
-    padding = on(torch.tensor([columns - count for count in counts]), place)
+    padding = on(torch.tensor([columns - count for count in counts], device="cpu"), place)
     column = torch.arange(columns + fresh, device=place)
     query = torch.arange(columns, columns + fresh, device=place)
     visible = column >= padding.view(-1, 1, 1)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 Shape = tuple[int, int, int, int]
 """(samples, heads, tokens, head_dim)."""
@@ -31,6 +32,10 @@ def joined(pieces: Sequence[Tensor]) -> Tensor:
     return pieces[0] if len(pieces) == 1 else torch.cat(tuple(pieces), dim=-2)
 
 
+def same_storage(one: Tensor, other: Tensor) -> bool:
+    return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)
+
+
 def on(host: Tensor, device: torch.device) -> Tensor:
     """A small tensor from the CPU on the device, without waiting for the device."""
     if device.type == "cpu":
@@ -46,11 +51,18 @@ class Block:
     one part is told from a write through another; torch counts versions per tensor family.
     """
 
-    __slots__ = ("__weakref__", "_parts", "tensor")
+    __slots__ = ("__weakref__", "_parts", "_rewritten", "lender", "tensor")
 
-    def __init__(self, tensor: Tensor) -> None:
+    def __init__(self, tensor: Tensor, lender: Tensor | None = None) -> None:
+        """`lender`: the buffer's tensor if this is a part of it, and will be written again."""
         self.tensor = tensor
+        self.lender = lender
         self._parts: dict[int, Tensor] = {}
+        self._rewritten = 0
+
+    def __reduce__(self) -> tuple[type["Block"], tuple[Tensor]]:
+        """A copy has one tensor too, and its parts are views of that one."""
+        return Block, (self.tensor,)
 
     def part(self, part: int) -> Tensor:
         """(samples, heads, tokens, head_dim), in the block's own storage."""
@@ -61,9 +73,15 @@ class Block:
         return found
 
     def version(self, part: int) -> int:
-        """How often the part was written through `part()`, by whomever."""
+        """How often the part was written: through `part()`, by whomever, or with all others."""
         found = self._parts.get(part)
-        return 0 if found is None else found._version
+        return self._rewritten + (0 if found is None else found._version)
+
+    def rewritten(self) -> None:
+        """Every part was written, and not through `part()`: count it, for autograd too."""
+        self._rewritten += 1
+        for part in self._parts.values():
+            increment_version(part)
 
 
 class Span:
@@ -78,14 +96,28 @@ class Span:
         whole = start == 0 and stop == block.tensor.shape[3]
         self.tensor = block.tensor if whole else columns(block.tensor, start, stop)
 
+    def __reduce__(self) -> tuple[type["Span"], tuple[Block, int, int]]:
+        return Span, (self.block, self.start, self.stop)
+
     def __len__(self) -> int:
         return self.stop - self.start
+
+    @property
+    def spacious(self) -> bool:
+        """Most of the block is not the span's, or it is only lent."""
+        return self.block.lender is not None or 2 * len(self) < self.block.tensor.shape[3]
 
     def part(self, part: int) -> Tensor:
         return columns(self.block.part(part), self.start, self.stop)
 
 
 Spans = tuple[Span, ...]
+
+
+def alone(span: Span) -> Span:
+    """The same tokens in a block of their own, and just so large."""
+    with durable(), torch.no_grad():
+        return Span(Block(span.tensor.clone(memory_format=torch.contiguous_format)), 0, len(span))
 
 
 def length(spans: Spans) -> int:

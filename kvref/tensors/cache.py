@@ -14,6 +14,8 @@ from kvref.tensors.blocks import (
     columns,
     durable,
     length,
+    on,
+    same_storage,
     without_newest,
     without_oldest,
 )
@@ -62,6 +64,17 @@ class Cache:
         self._own: Tensor | None = None if held.block is None else held.block.part(part)
         self._writes = 0
         self._sealed = False
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy's block makes its own tensors; what has been counted is taken along."""
+        own = None if self._block is not None else self._own
+        return {**vars(self), "_own": own, "_writes": self._count()}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        if self._block is not None:
+            self._own = self._block.part(self._part)
+        self._counts(self._writes)
 
     @property
     def shape(self) -> Shape:
@@ -128,6 +141,8 @@ class Cache:
             raise KVCacheValueError(
                 f"{name} has {shape[2]} tokens; the window holds {self.max_tokens}"
             )
+        if x.layout is not torch.strided:
+            raise KVCacheTypeError(f"{name} must be a dense tensor, not {x.layout}")
         if x.dtype != self.dtype:
             raise KVCacheTypeError(f"{name} must be {self.dtype}, not {x.dtype}")
         if x.device != self.device:
@@ -150,8 +165,7 @@ class Cache:
 
     def _write(self, x: Tensor, dropped: int) -> None:
         """In place, and never between overlapping parts of one storage."""
-        if self._own is not None and self._storage(x) == self._storage(self._own):
-            x = x.clone()
+        x = self.apart(x)
         self._spans, dropped = without_oldest(self._spans, dropped)
         kept, new = self._size - dropped, x.shape[2]
         own = self._own
@@ -164,9 +178,11 @@ class Cache:
         columns(own, kept, kept + new).copy_(x)
         self._size = kept + new
 
-    @staticmethod
-    def _storage(tensor: Tensor) -> int:
-        return int(tensor.untyped_storage()._cdata)
+    def apart(self, x: Tensor) -> Tensor:
+        """These tokens where a write to this window does not reach them."""
+        if self._own is None or not same_storage(x, self._own):
+            return x
+        return x.clone()
 
     def _reserve(self, tokens: int, dropped: int = 0) -> Tensor:
         """New room for so many tokens, with the tokens kept of what was there before."""
@@ -190,7 +206,7 @@ class Cache:
     def _select(self, samples: Tensor) -> None:
         before = self._count()
         with durable():
-            self._replace(self.get().index_select(0, samples.to(self.device)))
+            self._replace(self.get().index_select(0, on(samples, self.device)))
         self._layout = replace(self._layout, samples=len(samples))
         self._counts(before + 1)
 
@@ -216,7 +232,10 @@ class Cache:
 
     def _count(self) -> int:
         """How often these tokens were written, by a method or around it; it never goes back."""
-        own = 0 if self._own is None else self._own._version
+        if self._block is not None:
+            own = self._block.version(self._part)
+        else:
+            own = 0 if self._own is None else self._own._version
         return self._writes + own + sum(span.block.version(self._part) for span in self._spans)
 
     def _counts(self, writes: int) -> None:

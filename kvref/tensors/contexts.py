@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import as_env, as_key, as_size
+from kvref.keying import as_env, as_key, as_size, as_tuple
 from kvref.manager import KVCacheManager
 from kvref.tensors.batch import BatchBuffer
 from kvref.tensors.blocks import without_oldest
@@ -87,13 +87,14 @@ class Contexts:
 
     def rows(self, env_ids: Sequence[int], latents: Tensor) -> tuple[tuple[int, ...], list[int]]:
         """The environments and the keys of so many rows, checked."""
-        envs = tuple(as_env(env, self.manager.env_num) for env in env_ids)
+        asked = as_tuple(env_ids, "env_ids")
+        envs = tuple(as_env(env, self.manager.env_num) for env in asked)
         if not isinstance(latents, Tensor) or latents.dim() < 1 or latents.shape[0] != len(envs):
             told = tuple(latents.shape) if isinstance(latents, Tensor) else show(latents)
             raise KVCacheValueError(f"{len(envs)} environments need as many latents, not {told}")
         if not envs:
             raise KVCacheValueError("no environments to search")
-        keys = list(self.keys(envs, latents))
+        keys = as_tuple(self.keys(envs, latents), "what keys made")
         if len(keys) != len(envs):
             raise KVCacheValueError(f"keys made {len(keys)} keys for {len(envs)} rows")
         return envs, [as_key(key) for key in keys]
@@ -105,7 +106,8 @@ class Contexts:
         if not missing:
             return ()
         asked = torch.stack([latents.detach().select(0, row) for row in missing])
-        windows = self.rebuild(Missing(tuple(missing), tuple(envs[row] for row in missing), asked))
+        told = Missing(tuple(missing), tuple(envs[row] for row in missing), asked)
+        windows = as_tuple(self.rebuild(told), "what rebuild made")
         if len(windows) != len(missing):
             raise KVCacheValueError(f"rebuild made {len(windows)} windows for {len(missing)} rows")
         for window in windows:

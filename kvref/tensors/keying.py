@@ -7,7 +7,7 @@ import xxhash
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import SupportsBuffer, as_integer
+from kvref.keying import SupportsBuffer, as_integer, as_tuple
 
 
 def _bytes(latent: Tensor) -> memoryview:
@@ -54,6 +54,7 @@ def salted_hash_state(latent: Tensor, *salt: int) -> int:
 def salted_hash_states(latents: Tensor, salts: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """The salted key of each row, with one transfer from the device; a salt for each row."""
     view, rows = _bytes(latents), _rows(latents)
+    salts = as_tuple(salts, "salts")
     if len(salts) != rows:
         raise KVCacheValueError(f"{rows} rows need as many salts, not {len(salts)}")
     size, shape = len(view) // max(rows, 1), tuple(latents.shape[1:])
@@ -67,7 +68,7 @@ def _salted(
     view: memoryview, dtype: torch.dtype, shape: tuple[int, ...], salt: Sequence[int]
 ) -> int:
     kind = str(dtype).removeprefix("torch.")
-    numbers = tuple(as_integer(number, "salt") for number in salt)
+    numbers = tuple(as_integer(number, "salt") for number in as_tuple(salt, "a salt"))
     digest = xxhash.xxh64(f"{kind} {shape} {numbers}\0".encode())
     digest.update(view)
     return digest.intdigest()

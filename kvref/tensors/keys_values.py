@@ -5,9 +5,19 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor
 
-from kvref.errors import KVCacheValueError, SealedError
+from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
 from kvref.keying import as_size
-from kvref.tensors.blocks import Block, Room, Span, Spans, columns, durable, joined, without_oldest
+from kvref.tensors.blocks import (
+    Block,
+    Room,
+    Span,
+    Spans,
+    alone,
+    columns,
+    durable,
+    joined,
+    without_oldest,
+)
 from kvref.tensors.layers import Layers
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
 
@@ -80,10 +90,17 @@ class KeysValues(Layers):
             part._remove(tokens)
 
     def seal(self) -> None:
-        """Refuse every write from here on. Sealing again changes nothing."""
+        """Refuse every write from here on. Sealing again changes nothing.
+
+        Tokens in a `BatchBuffer`, or in a block of which they fill less than half, are copied out.
+        Gradients end here.
+        """
         if self._sealed:
             return
         spans, first = self._as_spans(), self.first
+        if spans and spans[-1].spacious:
+            self._every_layer()  # whose parts go on counting where they are
+            spans = (*spans[:-1], alone(spans[-1]))
         if self._layers is not None:
             self._layout = self._layers[0].parts[0]._layout
             for part in self._parts():
@@ -107,7 +124,14 @@ class KeysValues(Layers):
         kept, not copied: nobody may write into it any more.
         """
         samples, heads, size, width = self.shape
-        parts, new = 2 * len(self), tokens.shape[3]
+        if not isinstance(tokens, Tensor) or tokens.layout is not torch.strided:
+            raise KVCacheTypeError(f"tokens must be a dense tensor, not {show(tokens)}")
+        if (tokens.dtype, tokens.device) != (self.dtype, self.device):
+            raise KVCacheTypeError(
+                f"tokens must be {self.dtype} on {self.device}, not {tokens.dtype} on "
+                f"{tokens.device}"
+            )
+        parts, new = 2 * len(self), tokens.shape[3] if tokens.dim() == 5 else 0
         if tuple(tokens.shape) != (parts, samples, heads, new, width) or new > self.max_tokens:
             raise KVCacheValueError(
                 f"tokens must have shape ({parts}, {samples}, {heads}, up to {self.max_tokens} "
@@ -117,8 +141,16 @@ class KeysValues(Layers):
             raise SealedError(f"{self!r} is not sealed: update() it")
         dropped = drop(self.max_tokens, size, new)
         spans, _ = without_oldest(self._held.spans, dropped)
-        held = Held((*spans, Span(Block(tokens), 0, new)), None, 0, self.first + dropped)
+        added = Span(Block(tokens.detach()), 0, new)
+        held = Held((*spans, added), None, 0, self.first + dropped)
         return KeysValues._of(self._layout, len(self), held, sealed=True)
+
+    def retire(self) -> None:
+        """Empty and sealed, whatever state it was in: its storage is somebody else's again."""
+        for part in self._parts() if self._layers is not None else ():
+            part._seal(())
+        self._held = Held((), None, 0, 0)
+        self._sealed = True
 
     def clone(self) -> "KeysValues":
         """W5: a writable copy that shares nothing; dtype and device stay.
@@ -172,7 +204,11 @@ class KeysValues(Layers):
         return (Span(Block(joint), 0, size),)
 
     def mark(self) -> object:
-        """How often each part was written so far."""
+        """How often each part was written so far: by a method, or through `get()`.
+
+        A method counts even if it had nothing to change. What torch does not count, namely writes
+        through `.data`, numpy or DLPack, is not seen; nor is one to `pieces()`.
+        """
         if self._layers is not None:
             return tuple(part._count() for part in self._parts())
         spans, block, _, _ = self._held

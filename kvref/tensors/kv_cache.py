@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from kvref.errors import KVCacheValueError
+from kvref.errors import KVCacheValueError, UnevenError
 from kvref.tensors.blocks import Room, Shape
 from kvref.tensors.cache import Cache
 from kvref.tensors.layout import Device, Held, Layout, Mask, layout, selection
@@ -59,13 +59,17 @@ class KVCache:
         self._v._accept(v, "v")
         if k.shape[2] != v.shape[2]:
             raise KVCacheValueError(f"k has {k.shape[2]} tokens and v has {v.shape[2]}")
+        v = v if torch.is_grad_enabled() else self._k.apart(v)
         self._k._append(k)
         self._v._append(v)
 
     def prune(self, mask: Mask) -> None:
         """W5: keep exactly the samples that a boolean mask (torch, numpy) selects."""
         self._k._writable()
-        samples = selection(mask, self._k.shape[0])
+        counts = self._k.shape[0], self._v.shape[0]
+        if counts[0] != counts[1]:
+            raise UnevenError(f"K and V hold {counts} samples: not both were pruned")
+        samples = selection(mask, counts[0])
         self._k._select(samples)
         self._v._select(samples)
 

@@ -57,7 +57,7 @@ class Layers:
         """W4: how many tokens every part holds, and how many it has dropped."""
         if self._layers is None:
             return length(self._held.spans) + self._held.size, self._held.first
-        parts = self._parts()
+        parts, _ = self._parts(), self.num_samples
         sizes, firsts = [part.size for part in parts], [part.first for part in parts]
         if min(sizes) != max(sizes) or min(firsts) != max(firsts):
             raise UnevenError(

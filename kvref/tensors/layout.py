@@ -68,9 +68,11 @@ def layout(
         raise KVCacheTypeError(f"dtype must be a torch.dtype, not {show(kind)}")
     if not kind.is_floating_point:
         raise KVCacheTypeError(f"dtype must be a floating one, not {kind}")
-    return Layout(
-        samples, heads, tokens, width // heads, kind, torch.empty(0, device=device).device
-    )
+    try:
+        place = torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        raise KVCacheValueError(f"no such device here: {show(device)}") from error
+    return Layout(samples, heads, tokens, width // heads, kind, place)
 
 
 def selection(mask: object, samples: int) -> Tensor:
@@ -83,7 +85,9 @@ def selection(mask: object, samples: int) -> Tensor:
         raise KVCacheValueError(
             f"mask must be boolean, one for each of {samples} samples, not {show(told)}"
         )
-    return torch.tensor([number for number, keep in enumerate(told) if keep], dtype=torch.int64)
+    return torch.tensor(
+        [number for number, keep in enumerate(told) if keep], dtype=torch.int64, device="cpu"
+    )
 
 
 def newest(tokens: SupportsIndex, size: int) -> int:

@@ -15,7 +15,9 @@ class SearchSession:
     """Looks up contexts, hands out working batches, stores what the model makes of them.
 
     S3: the model writes only into working batches, which are copies; a stored window is never
-    written again. What is stored is cut to `context_length` as W2 says, row by row.
+    written again. What is stored is cut to `context_length` as W2 says, row by row. A step that
+    raises stores nothing, with one exception: an `on_evict` that refuses one row's window leaves
+    those of the rows before it stored.
 
     Args:
         manager: the pools. SEALED ones let windows share the tokens that they have in common.

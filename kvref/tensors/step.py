@@ -25,6 +25,7 @@ class Step:
     """
 
     keys_values: KeysValues
+    _batch: KeysValues
     lengths: tuple[int, ...]
     firsts: tuple[int, ...]
     sources: tuple[Source, ...]
@@ -57,9 +58,13 @@ class Step:
         self._parents = [contexts.fitting(one, contexts.new) for one in parents]
         self._sharing = [one.sealed for one in parents]
         self.sources = tuple(self._source(row, window) for row, window in enumerate(found))
+        for parent in self._parents:
+            if parent.num_samples != 1:
+                raise KVCacheValueError(f"a context must have one sample: {parent!r}")
         self.firsts = tuple(parent.first for parent in self._parents)
         buffer = contexts.buffer_for(self._parents)
-        self.keys_values, self.lengths = align(self._parents, buffer)
+        self._batch, self.lengths = align(self._parents, buffer)
+        self.keys_values, self._children = self._batch, None
         self._width = max(self.lengths)
         contexts.in_use = True
         return self
@@ -75,9 +80,7 @@ class Step:
             if kind is None:
                 self._store()
         finally:
-            if not self.keys_values.sealed:
-                self.keys_values.reset()  # its storage is the next step's
-                self.keys_values.seal()
+            self._batch.retire()  # its storage is the next step's
 
     def _found(self, row: int) -> KeysValues | None:
         manager, env, key = self.contexts.manager, self.env_ids[row], self._keys[row]
@@ -102,7 +105,9 @@ class Step:
         grown = self.keys_values.size - self._width
         starts = [f + n + grown for f, n in zip(self.firsts, self.lengths, strict=True)]
         place = self.keys_values.device
-        return on(torch.tensor(starts), place).unsqueeze(1) + torch.arange(new, device=place)
+        return on(torch.tensor(starts, device="cpu"), place).unsqueeze(1) + torch.arange(
+            new, device=place
+        )
 
     def children(self, latents: Tensor) -> None:
         """The latent states that this step led to: each row's window is stored under its key."""
@@ -113,6 +118,10 @@ class Step:
         new, keys = self.contexts.new, self._children
         if keys is None:
             raise KVCacheValueError("children() was not called: nothing tells what to store where")
+        if self.keys_values.num_samples != len(keys):
+            raise KVCacheValueError(
+                f"{len(keys)} rows are to be stored; the batch has {self.keys_values.num_samples}"
+            )
         if self.keys_values.size != self._width + new or self.keys_values.first:
             raise KVCacheValueError(
                 f"the model was to append {new} tokens to {self._width}; there are now "

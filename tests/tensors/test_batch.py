@@ -122,6 +122,35 @@ def test_what_does_not_fit_is_refused(device: str) -> None:
         align(["window"])  # type: ignore[list-item]  # wrong on purpose
 
 
+def test_nobody_is_aligned_with_others(device: str) -> None:
+    """Windows pruned to nobody add no rows; nobody alone is refused."""
+    nobody = window(3, samples=2, device=device)
+    nobody.prune([False, False])
+    two, one = window(2, samples=2, device=device), window(4, device=device)
+    for windows, lengths in (([nobody, one], (4,)), ([two, nobody, one], (2, 2, 4))):
+        batch, told = align(windows)
+        assert told == lengths
+        assert same(split(batch, told)[-1], one)
+    with pytest.raises(KVCacheValueError, match="pruned to nobody"):
+        align([nobody])
+
+
+def test_a_batch_is_not_aligned_into_its_own_buffer(device: str) -> None:
+    buffer = BatchBuffer(3, 2, 6, 8, 2, device)
+    batch, _ = align([window(3, device=device), window(2, device=device)], buffer)
+    with pytest.raises(KVCacheValueError, match="lies in the buffer itself"):
+        align([window(5, device=device), batch], buffer)
+    assert batch.size == 3
+
+
+def test_masks_on_the_host_whatever_the_default_device() -> None:
+    torch.set_default_device("meta")
+    try:
+        assert attention_mask([1, 2], 1, device="cpu").sum() == 5
+    finally:
+        torch.set_default_device(None)
+
+
 @pytest.mark.parametrize(
     "lengths", [(), (5,), (5, 2, 2), (-1, 2), (6, 2), (True, 2), (1.0, 2)], ids=str
 )

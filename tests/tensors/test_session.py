@@ -18,7 +18,7 @@ from spec.laws import search_broken
 from spec.search import SEARCH, SearchStep
 from stateful_models.bugs.tensors import SESSIONS
 from stateful_models.session_subject import SearchDriver
-from tests.tensors.making import append, window
+from tests.tensors.making import append, same, window
 
 
 class Config:
@@ -195,6 +195,57 @@ def test_children_must_be_named() -> None:
         simulate(searching, None)
     with pytest.raises(KVCacheValueError, match="2 environments need as many latents"):
         simulate(searching, LATENTS[:1])
+
+
+def test_a_step_used_again_forgets_its_children() -> None:
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    step = searching.step([0, 1], LATENTS)
+    with step:
+        grow(step.keys_values)
+        step.children(LATENTS + 1)
+    with pytest.raises(KVCacheValueError, match=r"children\(\) was not called"), step:
+        grow(step.keys_values)
+
+
+def test_the_callers_own_error_is_the_one_that_shows() -> None:
+    """Even when it leaves the working batch with layers out of step."""
+    searching = session()
+    searching.root([0, 1], LATENTS)
+
+    def fail() -> None:
+        with searching.step([0, 1], LATENTS) as batch:
+            batch.keys_values[0].prune([True, False])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    simulate(searching, LATENTS + 1)
+
+
+def test_a_batch_stored_inside_a_step_stays() -> None:
+    """R4: sealing the working batch copies it out of the buffer that the next step writes."""
+    searching = session()
+    searching.root([0, 1], LATENTS)
+    with searching.step([0, 1], LATENTS) as batch:
+        grow(batch.keys_values)
+        batch.children(LATENTS + 1)
+        searching.manager.set_wm_cache(0, batch.keys_values.clone())
+        kept = batch.keys_values.clone()
+    simulate(searching, LATENTS + 2)
+    stored = searching.manager.get_wm_cache(0)
+    assert stored is not None
+    assert same(stored, kept)
+
+
+def test_what_is_not_several_is_refused() -> None:
+    searching = session()
+    for envs in (None, 0):
+        with pytest.raises(KVCacheError, match="env_ids"):
+            searching.root(envs, LATENTS)  # type: ignore[arg-type]  # wrong on purpose
+    nothing = SearchSession(manager(Ownership.SEALED), lambda missing: None, context_length=6)  # type: ignore[arg-type,return-value]  # wrong on purpose
+    with pytest.raises(KVCacheError, match="rebuild"):
+        nothing.root([0, 1], LATENTS)
 
 
 def test_one_step_at_a_time() -> None:

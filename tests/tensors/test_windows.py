@@ -15,7 +15,7 @@ from kvref import (
     SealedError,
     UnevenError,
 )
-from kvref.tensors import Cache, KeysValues, KVCache
+from kvref.tensors import Cache, KeysValues, KVCache, align
 from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, WindowOp, drop
 from spec.window_laws import EVERY, WINDOW
 from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
@@ -372,6 +372,49 @@ def test_tokens_taken_from_the_window_itself(device: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(expected, contents(kv), strict=True))
 
 
+def test_k_and_v_taken_from_each_other(device: str) -> None:
+    """The shift of K must not reach what V is still to be given."""
+    for swap in (False, True):
+        kv = window(6, device=device)
+        k, v = contents(kv)[:2]
+        given = (v, k) if swap else (k, k)
+        expected = [
+            torch.cat((old[:, :, 2:], new[:, :, :2]), dim=2)
+            for old, new in zip((k, v), given, strict=True)
+        ]
+        with torch.no_grad():
+            own = kv[0].get()
+            one, other = (own[1], own[0]) if swap else (own[0], own[0])
+            kv[0].update(one[:, :, :2], other[:, :, :2])
+        assert all(torch.equal(a, b) for a, b in zip(expected, kv[0].get(), strict=True))
+
+
+def test_what_is_no_dense_tensor_is_refused_whole() -> None:
+    kv = window(3)
+    good = torch.ones(1, 2, 1, 4)
+    for bad in (good.to_sparse(), good.to_mkldnn()):
+        with pytest.raises(KVCacheTypeError, match="v must be a dense tensor"):
+            kv[0].update(good, bad)
+    assert kv.size == 3
+
+
+def test_layers_pruned_alone_make_no_window() -> None:
+    kv = window(3, samples=3)
+    kv[0].prune([True, False, True])
+    for attempt in (kv.seal, kv.clone, kv.pieces, lambda: align([kv])):
+        with pytest.raises(UnevenError, match="samples"):
+            attempt()
+    kv[1].parts[0].prune([True, True, False])
+    with pytest.raises(UnevenError, match="not both were pruned"):
+        kv[1].prune([True, False])
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", 3.5])
+def test_devices_that_are_not_there(device: str) -> None:
+    with pytest.raises(KVCacheValueError, match="no such device here"):
+        KeysValues(1, 1, 1, 1, 1, device)
+
+
 def test_writes_are_in_place_without_gradients(device: str) -> None:
     for mode in (torch.no_grad, torch.inference_mode):
         kv = window(2, device=device)
@@ -464,6 +507,9 @@ def test_extended_shares_and_checks(device: str) -> None:
     kv.seal()
     with pytest.raises(KVCacheValueError, match=r"\(4, 1, 2, up to 6 tokens, 4\)"):
         kv.extended(new[:3])
+    for bad in (new.double(), new[0], None, new.to("meta")):
+        with pytest.raises(KVCacheError):
+            kv.extended(bad)  # type: ignore[arg-type]  # wrong on purpose
     child = kv.extended(new)
     assert child.size == 5
     assert child.first == 2
