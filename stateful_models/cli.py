@@ -1,4 +1,4 @@
-"""The command line: `kvref check`, `kvref trace check`, `kvref trace info`.
+"""The command line: `kvref check`, `kvref isolate`, `kvref trace check`, `kvref trace info`.
 
 Exit status: 0 conforms, 1 a law is broken, 2 usage or input.
 """
@@ -27,6 +27,7 @@ from stateful_models.console import (
     write_json,
     write_text,
 )
+from stateful_models.isolation_cli import isolate_command
 from stateful_models.presets import ScopeName
 from stateful_models.report import as_data, conclude, table
 from stateful_models.repro import repro
@@ -41,6 +42,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(traces, name="trace")
+app.command("isolate")(isolate_command)
 
 
 def show_version(wanted: bool) -> None:

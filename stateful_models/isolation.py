@@ -9,6 +9,7 @@ history within scope. The first difference found is a shortest one.
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from spec.history import purge, whose
@@ -32,6 +33,7 @@ from spec.ops import (
 )
 from spec.profile import Profile
 from spec.sizing import Config, capacities
+from stateful_models.explore import Progress
 from stateful_models.manager_scope import ManagerFactory
 from stateful_models.subject import Subject, Transparent
 
@@ -202,14 +204,23 @@ class IsolationRun(Generic[S]):
     about: Selection
     depth: int | None = None
     kinds: int = 1
+    progress: Callable[[Progress], object] = lambda now: None
 
     def run(self) -> Isolation:
+        began = perf_counter()
         start = self.machine.start()
         self.seen, self.transitions = {self.key(start, start)}, 0
         self.found: dict[str, Interference] = {}
         level, reached = [Node(start, start, ())], 0
         while level and reached != self.depth and len(self.found) < self.kinds:
-            level = [after for node in level for after in self.following(node)]
+            following: list[Node[S]] = []
+            for done, node in enumerate(level, 1):
+                following += self.following(node)
+                waiting = len(level) - done + len(following)
+                seconds = perf_counter() - began
+                now = Progress(len(self.seen), self.transitions, reached, waiting, seconds)
+                self.progress(now)
+            level = following
             reached += bool(level)
         return Isolation(
             len(self.seen), self.transitions, reached, not level, tuple(self.found.values())

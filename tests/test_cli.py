@@ -303,3 +303,34 @@ def test_help_is_for_newcomers() -> None:
     assert run.returncode == 0
     assert "check" in run.stdout
     assert "trace" in run.stdout
+
+
+def test_isolate_says_what_was_exhausted_and_shows_the_channel(tmp_path: Path) -> None:
+    run = kvref("isolate", "--json", tmp_path / "out.json")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("isolated, histories of any length") == 4
+    for kind in ("presence", "contents", "eviction"):
+        assert f"  {kind}\n    1. env " in run.stdout
+    verdicts = json.loads((tmp_path / "out.json").read_text())
+    assert [(one["law"], one["closed"], one["pairs"]) for one in verdicts] == [
+        ("M2", True, 825),
+        ("M2", True, 825),
+        ("M5", True, 625),
+        ("M5", True, 625),
+    ]
+
+
+def test_isolate_shows_the_shortest_history_that_tells() -> None:
+    run = kvref("isolate", "stateful_models.bugs.shared_cursor:SharedCursor")
+    assert run.returncode == 1, run.stderr
+    assert "SharedCursor breaks M2: env 0 observes another (answer)" in run.stdout
+    assert "1. env 1: init set k0 = o2\n    2. env 0: init set k0 = o0" in run.stdout
+    assert "slot 1; without the others: slot 0" in run.stdout
+
+
+def test_isolate_refuses_what_it_cannot_compare() -> None:
+    refused(
+        kvref("isolate", "stateful_models.refinement:KvrefPool"), "a manager with an abstract()"
+    )
+    refused(kvref("isolate", "no_such_module:Thing"), "no_such_module")
+    refused(kvref("isolate", "--envs", "1"), "--envs")
