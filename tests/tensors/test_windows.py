@@ -1,7 +1,6 @@
-"""W1 to W6: windows, exhaustively within small scopes, and what exploration cannot see."""
+"""What exploration of windows cannot see: threads, gradients, dtypes, devices, bad input."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
@@ -16,118 +15,7 @@ from kvref import (
     UnevenError,
 )
 from kvref.tensors import Cache, KeysValues, KVCache, align
-from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, WindowOp, drop
-from spec.window_laws import EVERY, WINDOW
-from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
-from stateful_models.bugs.tensors.plain import PlainWindows
-from stateful_models.explore import Explorer, Report
-from stateful_models.sample import sample
-from stateful_models.window_check import counterexample, explained
-from stateful_models.window_refinement import KvrefWindows
-from stateful_models.window_scope import WindowScope
-from stateful_models.window_subject import WindowSubject
 from tests.tensors.making import append, contents, same, tokens, window
-
-ALONE = tuple(op for op in EVERY if op not in (Clone, Fork))
-KIN = (Update, Seal, Clone, Fork)
-UNPRUNED = tuple(op for op in EVERY if op is not Prune)
-
-
-def explore(
-    scope: WindowScope, subject: type[WindowSubject] = KvrefWindows
-) -> Report[object, WindowOp]:
-    return Explorer(scope, partial(scope.build, subject)).run()
-
-
-@pytest.mark.parametrize("capacity", [1, 2, 3, 4, 5, 6])
-@pytest.mark.parametrize("samples", [1, 2])
-def test_window_refines_the_specification(capacity: int, samples: int) -> None:
-    """Updates of 1 to 7 tokens. A state is a size, a phase, sealed or not, so many samples.
-
-    Sizes 0 to capacity; phase 1 is reached by filling the window when it holds one token, and by
-    removing tokens every size has it; pruning leads from `samples` down to none.
-    """
-    report = explore(WindowScope(capacity, samples, operations=ALONE))
-    assert report.divergence is None
-    assert report.states == (capacity + 1) * 2 * 2 * (samples + 1)
-    impossible = {"R3"} if samples == 2 else {"R3", "W5"}
-    impossible |= {"W1"} if capacity < 3 else set()
-    impossible |= {"W2"} if capacity < 2 else set()
-    assert report.missing == impossible
-
-
-def test_layers_one_by_one() -> None:
-    """Uneven layers, K and V of unequal length: refused where they must be."""
-    report = explore(WindowScope(2, 1, 2, most=2, by_layer=True, operations=ALONE))
-    assert report.divergence is None
-
-
-def test_families_of_windows() -> None:
-    """Clones and forks of one another, both of them written: nobody sees the other's tokens."""
-    report = explore(WindowScope(2, places=2, most=3, operations=UNPRUNED))
-    assert report.divergence is None
-    assert "R3" not in report.missing
-
-
-def test_larger_families_sampled() -> None:
-    scope = WindowScope(5, samples=2, layers=2, places=3, most=6)
-    assert sample(scope, partial(scope.build, KvrefWindows), 120) is None
-
-
-def test_every_law_occurs_somewhere() -> None:
-    one = explore(WindowScope(3, 2, operations=ALONE)).missing
-    two = explore(WindowScope(1, places=2, most=1, operations=(Seal, Clone, *ALONE))).missing
-    assert one & two == frozenset()
-    assert {law.code for law in WINDOW} == {"W1", "W2", "W3", "W4", "W5", "W6", "R3", "R4"}
-
-
-@pytest.mark.parametrize("exhibit", WINDOWS, ids=lambda e: e.subject.__name__)
-def test_exhibit_is_rejected(exhibit: WindowExhibit) -> None:
-    found = counterexample(exhibit.subject)
-    assert found is not None
-    assert len(found.history) == exhibit.operations, exhibit.why
-    assert exhibit.law in found.laws
-
-
-def test_the_plain_design_done_right_is_accepted() -> None:
-    assert counterexample(PlainWindows) is None
-
-
-class Reticent(PlainWindows):
-    """Windows that cannot be sealed nor forked, and do not say what they dropped."""
-
-    operations = (Update, Prune, RemoveNewest, Reset, Clone)
-    tells_first = False
-
-    def first(self, window: object) -> int:
-        raise AssertionError("asked nevertheless")
-
-
-def test_windows_are_not_asked_what_they_do_not_offer() -> None:
-    assert counterexample(Reticent) is None
-
-
-def test_a_counterexample_is_explained() -> None:
-    broken = next(one for one in WINDOWS if one.law == "W2")
-    found = counterexample(broken.subject)
-    assert found is not None
-    told = explained(found).splitlines()
-    assert told[0] == "breaks W2, W6:"
-    assert told[1].startswith("  1. Update(at=0, ")
-    assert told[2].startswith("  2. Update(at=0, ")
-    assert told[3].startswith("  expected Done(), Shelf(")
-    assert told[4].startswith("  came     Done(), Shelf(")
-
-
-def test_every_law_has_an_exhibit() -> None:
-    assert {exhibit.law for exhibit in WINDOWS} == {law.code for law in WINDOW}
-
-
-def test_drop_by_hand() -> None:
-    """W2, from its words: (capacity, size, new) -> dropped."""
-    table = {(4, 4, 1): 2, (4, 3, 1): 0, (4, 3, 2): 2, (4, 4, 4): 4, (5, 5, 5): 5, (3, 1, 3): 1}
-    table |= {(20, 20, 2): 2, (20, 19, 2): 2, (20, 18, 2): 0, (3, 3, 3): 3, (1, 1, 1): 1}
-    assert {case: drop(*case) for case in table} == table
 
 
 def test_overflow_shifts_within_the_same_storage(device: str) -> None:
