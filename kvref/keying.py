@@ -57,7 +57,7 @@ def as_tuple(values: Iterable[T], what: str) -> tuple[T, ...]:
     try:
         return tuple(values)
     except TypeError as error:
-        raise KVCacheTypeError(f"{what} must be several, not {show(values)}") from error
+        raise KVCacheTypeError(f"{what} must be a sequence, not {show(values)}") from error
 
 
 def as_key(value: object) -> int:

@@ -152,9 +152,10 @@ def isolate_command(
     with watching() as watch:
         asked = questions(target, envs, keys)
         verdicts = [answered(question, target, depth, watch) for question in asked]
-    shown(output(), target.name, verdicts, channel(target))
+    broken = any(verdict.found for verdict in verdicts)
+    shown(output(), target.name, verdicts, [] if broken else channel(target))
     write_json(json, verdicts)
-    if any(verdict.found for verdict in verdicts):
+    if broken:
         raise typer.Exit(1)
 
 
@@ -173,7 +174,10 @@ def shown(console: Console, name: str, verdicts: list[Verdict], told: list[Findi
         for found in one.found:
             console.print(f"{name} breaks {one.law}: env 0 observes another ({found.kind})")
             print_finding(console, found)
-    console.print("The declared channel, the recur pool that all share; a shortest history each:")
+    if told:
+        console.print(
+            "The declared channel, the recur pool that all share; a shortest history each:"
+        )
     for found in told:
         console.print(f"  {found.kind}")
         print_finding(console, found)

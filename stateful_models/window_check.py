@@ -11,6 +11,7 @@ from spec.window import Clone, Fork, Seal, Update, WindowOp
 from spec.window_laws import EVERY
 from stateful_models.explore import Explorer
 from stateful_models.judge import Divergence
+from stateful_models.subject import SubjectError
 from stateful_models.window_scope import WindowScope
 from stateful_models.window_subject import WindowSubject
 
@@ -31,6 +32,10 @@ def scopes(offered: tuple[type, ...]) -> list[WindowScope]:
 
 def counterexample(subject: type[WindowSubject]) -> Divergence[object, WindowOp] | None:
     """The shortest history, over all scopes, that goes wrong; None if every one conforms."""
+    unknown = [op for op in subject.operations if op not in EVERY]
+    if unknown or Update not in subject.operations:
+        told = f"unknown: {unknown}" if unknown else "Update is missing"
+        raise SubjectError(f"operations are to be classes of spec.window; {told}")
     tried = scopes(subject.operations)
     found = [Explorer(scope, partial(scope.build, subject)).run().divergence for scope in tried]
     wrong = [one for one in found if one is not None]

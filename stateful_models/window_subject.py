@@ -31,6 +31,14 @@ from spec.window_laws import EVERY
 from stateful_models.aspects import EVERYTHING, Aspect
 
 STRIDE = 8  # parts that can be told apart
+NEEDED = {
+    Prune: "prune",
+    RemoveNewest: "remove_register_tokens",
+    Reset: "reset",
+    Clone: "clone",
+    Seal: "seal",
+    Fork: "fork",
+}
 NO_MASK = torch.tensor([0.5])  # what stands for a mask that must be refused
 
 
@@ -80,8 +88,6 @@ class WindowSubject:
     reports: frozenset[Aspect] = EVERYTHING
     operations: ClassVar[tuple[type, ...]] = EVERY
     tells_first: ClassVar[bool] = True
-    heads: ClassVar[int] = 1
-    head_dim: ClassVar[int] = 1
 
     def __init__(self, capacity: int, samples: int, layers: int, places: int) -> None:
         self.capacity = capacity
@@ -89,6 +95,16 @@ class WindowSubject:
         self.told = new_shelf(capacity, samples, layers, places)
         self.error: BaseException | None = None
         self.windows = [self.make(samples, capacity, layers) for _ in range(places)]
+        for name in (NEEDED[op] for op in self.operations if op in NEEDED):
+            self.require(name)
+
+    def require(self, name: str) -> None:
+        """A window has this method, unless the subject does otherwise."""
+        here = "remove_newest" if name == "remove_register_tokens" else name
+        if getattr(type(self), here) is getattr(WindowSubject, here) and not callable(
+            getattr(self.windows[0], name, None)
+        ):
+            raise TypeError(f"what make() made has no {name}(): {self.windows[0]!r}")
 
     def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
         """A window for so many samples, tokens and layers; heads and head_dim are one each."""
@@ -141,7 +157,7 @@ class WindowSubject:
         match op:
             case Update(_, k, v, layer):
                 for number in range(self.layers) if layer is None else (layer,):
-                    self.update(window, number, rows(k, 2 * number), rows(v, 2 * number + 1))
+                    self.append(window, number, rows(k, 2 * number), rows(v, 2 * number + 1))
             case Prune(_, mask):
                 self.prune(window, NO_MASK if mask is None else torch.tensor(mask).bool())
             case RemoveNewest(_, count):
@@ -157,6 +173,16 @@ class WindowSubject:
             case _:
                 assert_never(op)
 
+    def append(self, window: WindowLike, layer: int, k: Tensor, v: Tensor) -> None:
+        """An update by a client that uses its own tensors again: they must be as they were, and
+        what becomes of them afterwards must not matter."""
+        mine = k.clone(), v.clone()
+        self.update(window, layer, k, v)
+        if not (torch.equal(k, mine[0]) and torch.equal(v, mine[1])):
+            raise ValueError("update wrote into the tensors that it was given")
+        k.fill_(-1)
+        v.fill_(-1)
+
     def abstract(self) -> Shelf:
         """What the windows hold; what they do not tell is as the specification has it."""
         every = zip(self.windows, self.told.windows, strict=True)
@@ -164,6 +190,8 @@ class WindowSubject:
 
     def abstract_window(self, window: WindowLike, told: Window) -> Window:
         tensors = [part for layer in range(self.layers) for part in self.get(window, layer)]
+        for tensor in tensors:
+            require_shape(tensor)
         known = [part.first for part in told.parts]
         firsts = (
             [self.first_of(window, number) for number in range(len(known))]
@@ -180,6 +208,13 @@ class WindowSubject:
     def first_of(self, window: WindowLike, part: int) -> int:
         """How many tokens a part has dropped."""
         return self.first(window)  # type: ignore[arg-type]  # asked only if it can
+
+
+def require_shape(tensor: object) -> None:
+    """What `get` delivers is a tensor, of one head of width one."""
+    told = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+    if not isinstance(told, tuple) or len(told) != 4 or told[1::2] != (1, 1):
+        raise TypeError(f"get must deliver K and V of shape (samples, 1, tokens, 1), not {told}")
 
 
 def rows(tokens: Columns, part: int) -> Tensor:

@@ -197,13 +197,18 @@ def _compatible(windows: Sequence[KeysValues]) -> list[tuple[int, int, int, int]
     for window in windows:
         if not isinstance(window, KeysValues):
             raise KVCacheTypeError(f"windows to align must be KeysValues, not {show(window)}")
+    require_alike(windows)
+    return [window.shape for window in windows]
+
+
+def require_alike(windows: Sequence[KeysValues]) -> None:
+    """Windows that could stand side by side in one batch."""
     for one, other in pairwise(windows):
         if _kind(one) != _kind(other):
             raise KVCacheValueError(
                 f"cannot align {one!r} with {other!r}: other layers, heads, "
                 "head_dim, dtype or device"
             )
-    return [window.shape for window in windows]
 
 
 def _kind(window: KeysValues) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import as_env, as_key, as_size, as_tuple
 from kvref.manager import KVCacheManager
-from kvref.tensors.batch import BatchBuffer
+from kvref.tensors.batch import BatchBuffer, require_alike
 from kvref.tensors.blocks import without_oldest
 from kvref.tensors.keying import hash_states, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
@@ -19,7 +19,10 @@ from kvref.tensors.layout import Held, drop
 
 
 class Missing(NamedTuple):
-    """Rows whose context no pool holds: their place in the batch, environment, latent state."""
+    """Rows whose context no pool holds: their place in the batch, environment, latent state.
+
+    `latents` are of these rows only: `latents[n]` belongs to `rows[n]` and `env_ids[n]`.
+    """
 
     rows: tuple[int, ...]
     env_ids: tuple[int, ...]
@@ -35,7 +38,12 @@ class Source(Enum):
 
 
 Rebuild = Callable[[Missing], Sequence[KeysValues]]
-"""Makes the context of each missing row anew: one window of one sample for each, in order."""
+"""Makes the context of each missing row anew: one window of one sample for each, in order.
+
+It holds everything up to the latent state, that one's own token included, so that the next thing
+appended is an action. Where the whole history is longer than what is rebuilt, say with
+`KeysValues(..., first=...)` how many tokens came before: `Step.positions` count on from there.
+"""
 
 Keys = Callable[[tuple[int, ...], Tensor], Sequence[int]]
 """(environment ids, latents) -> a key for each row."""
@@ -115,6 +123,7 @@ class Contexts:
                 raise KVCacheTypeError(f"rebuild must make KeysValues, not {show(window)}")
             if window.shape[0] != 1:
                 raise KVCacheValueError(f"rebuild made {window!r}, not a window of one sample")
+        require_alike(windows)
         return windows
 
     def fitting(self, window: KeysValues, new: int) -> KeysValues:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
-from kvref.keying import as_size
+from kvref.keying import as_integer, as_size
 from kvref.tensors.blocks import (
     Block,
     Room,
@@ -37,6 +37,7 @@ class KeysValues(Layers):
         num_layers: at least 1.
         device: where; torch's default device if None.
         dtype: a floating dtype; torch's default dtype if None.
+        first: the index of the first token that will be appended, if the history began earlier.
     """
 
     def __init__(
@@ -49,11 +50,14 @@ class KeysValues(Layers):
         device: Device = None,
         *,
         dtype: torch.dtype | None = None,
+        first: SupportsIndex = 0,
     ) -> None:
         made = layout(num_samples, num_heads, max_tokens, embed_dim, device, dtype)
-        layers = as_size(num_layers, "num_layers")
+        layers, start = as_size(num_layers, "num_layers"), as_integer(first, "first")
+        if start < 0:
+            raise KVCacheValueError(f"first must be at least 0, not {start}")
         block = Room(2 * layers, made.dtype, made.device).take(0, made.whole)
-        self._begin(made, layers, Held((), block, 0, 0))
+        self._begin(made, layers, Held((), block, 0, start))
 
     @classmethod
     def _of(cls, layout: Layout, layers: int, held: Held, sealed: bool = False) -> "KeysValues":

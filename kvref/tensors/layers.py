@@ -111,7 +111,8 @@ class Layers:
         sizes = {part.size for part in self._parts()} if self._layers else {self.size}
         tokens = "/".join(map(str, sorted(sizes)))
         return (
-            f"KeysValues({len(self)} layers, {self._now().samples} samples, {tokens} of "
+            f"KeysValues({len(self)} layers, {self._now().samples} samples, "
+            f"{self._layout.heads} heads of {self._layout.head_dim}, {tokens} of "
             f"{self.max_tokens} tokens, {self.dtype}, {self.device}"
             f"{', sealed' if self._sealed else ''})"
         )

@@ -22,7 +22,8 @@ class SearchSession:
     Args:
         manager: the pools. SEALED ones let windows share the tokens that they have in common.
         rebuild: makes the contexts that no pool holds.
-        context_length: the most tokens that a context has, new ones included.
+        context_length: the most tokens that a context has, new ones included: a step is given at
+            most `context_length - tokens_per_step`.
         tokens_per_step: how many tokens the model appends in each step.
         keys: how latent states are told apart; S2 holds as far as equal keys mean equal histories.
     """
@@ -43,7 +44,7 @@ class SearchSession:
         self._contexts = Contexts(manager, rebuild, context_length, tokens_per_step, keys)
 
     def root(self, env_ids: Sequence[int], latents: Tensor) -> tuple[Source, ...]:
-        """Begin a search: the last one's recurrent windows go, every root has one in init.
+        """Begin a search: recurrent windows go, of all environments; every root has one in init.
 
         A root that its environment's init pool does not hold is rebuilt and stored there.
         `latents`: (environments, ...). Returns where each root's context came from.
@@ -62,7 +63,8 @@ class SearchSession:
     def step(self, env_ids: Sequence[int], latents: Tensor) -> Step:
         """One simulation: the contexts of these parents, looked up in init, then in recur.
 
-        To be used in a `with` block; on leaving it, each row's window is stored in recur.
+        To be used in a `with` block; on leaving it, each row's window is stored in recur. A parent
+        that had to be rebuilt is not stored again.
         """
         envs, keys = self._contexts.rows(env_ids, latents)
         return self.step_type(self._contexts, envs, keys, latents, recurrent=True)

@@ -17,6 +17,8 @@ from kvref.tensors.layout import Held
 class Step:
     """A simulation's working batch, from the lookup of its parents to the storing of its children.
 
+    Ask for `mask` and `positions` before the model appends the tokens that they are for.
+
     Attributes, inside the `with` block:
         keys_values: the aligned contexts, a copy for the model to update in place.
         lengths: how many tokens each row's context has.

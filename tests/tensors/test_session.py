@@ -290,6 +290,28 @@ def test_rebuilt_windows_stay_the_callers(ownership: Ownership) -> None:
         batch.children(LATENTS + 1)
 
 
+def test_rebuilt_windows_say_where_they_begin() -> None:
+    """Positions go on from the history's own count, though only its end was rebuilt."""
+
+    def rebuild(missing: Missing) -> list[KeysValues]:
+        made = []
+        for row in missing.rows:
+            kv = KeysValues(1, 2, 6, 8, 2, first=10 + row)
+            append(kv, 3)
+            made.append(kv)
+        return made
+
+    searching = SearchSession(manager(Ownership.SEALED), rebuild, context_length=6)
+    searching.root([0, 1], LATENTS)
+    with searching.step([0, 1], LATENTS) as batch:
+        assert batch.firsts == (10, 11)
+        assert batch.positions(2).tolist() == [[13, 14], [14, 15]]
+        grow(batch.keys_values)
+        batch.children(LATENTS + 1)
+    with pytest.raises(KVCacheValueError, match="first must be at least 0, not -1"):
+        KeysValues(1, 1, 1, 1, 1, first=-1)
+
+
 def test_long_rebuilt_windows_are_cut() -> None:
     def rebuild(missing: Missing) -> list[KeysValues]:
         return [window(9, capacity=9, seed=row) for row in missing.rows]

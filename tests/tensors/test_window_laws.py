@@ -1,19 +1,22 @@
 """W1 to W6: windows, exhaustively within small scopes; exhibits that must be rejected."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
+import torch
 
 from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, WindowOp, drop
 from spec.window_laws import EVERY, WINDOW
 from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
-from stateful_models.bugs.tensors.plain import PlainWindows
+from stateful_models.bugs.tensors.plain import PlainLayer, PlainWindows, windows_of
 from stateful_models.explore import Explorer, Report
 from stateful_models.sample import sample
+from stateful_models.subject import SubjectError
 from stateful_models.window_check import counterexample, explained
 from stateful_models.window_refinement import KvrefWindows
 from stateful_models.window_scope import WindowScope
-from stateful_models.window_subject import WindowSubject
+from stateful_models.window_subject import WindowLike, WindowSubject
 
 ALONE = tuple(op for op in EVERY if op not in (Clone, Fork))
 KIN = (Update, Seal, Clone, Fork)
@@ -100,10 +103,60 @@ def test_a_counterexample_is_explained() -> None:
     assert found is not None
     told = explained(found).splitlines()
     assert told[0] == "breaks W2, W6:"
-    assert told[1].startswith("  1. Update(at=0, ")
-    assert told[2].startswith("  2. Update(at=0, ")
+    assert told[1] == "  1. Update(at=0, k=((0, 1), (2, 3)), v=((0, 1), (2, 3)), layer=None)"
+    assert told[2] == "  2. Update(at=0, k=((4, 5),), v=((4, 5),), layer=None)"
     assert told[3].startswith("  expected Done(), Shelf(")
     assert told[4].startswith("  came     Done(), Shelf(")
+    assert "\n".join(told[:3]) in (Path(__file__).parents[2] / "README.md").read_text()
+
+
+class WritesItsInput(PlainLayer):
+    def update(self, k: torch.Tensor, v: torch.Tensor) -> None:
+        super().update(k, v)
+        k.zero_()
+
+
+class Keeps(PlainWindows):
+    """Windows that hand out numpy arrays."""
+
+    def get(self, window: object, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        k, v = super().get(window, layer)  # type: ignore[arg-type]  # a PlainWindow
+        return k.numpy(), v.numpy()  # type: ignore[return-value]  # wrong on purpose
+
+
+class NoPrune(PlainWindows):
+    def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
+        made = super().make(samples, capacity, layers)
+        made.prune = None  # type: ignore[method-assign,assignment]  # wrong on purpose
+        return made
+
+
+class Misspelt(PlainWindows):
+    operations = ("Update",)  # type: ignore[assignment]  # wrong on purpose
+
+
+class Nothing(PlainWindows):
+    operations = ()
+
+
+def test_a_window_that_writes_into_its_input_is_rejected() -> None:
+    found = counterexample(windows_of(WritesItsInput, "WritesItsInput"))
+    assert found is not None
+    assert "wrote into the tensors" in str(found.error)
+
+
+@pytest.mark.parametrize(
+    ("subject", "word"),
+    [
+        (Keeps, "ndarray"),
+        (NoPrune, "has no prune"),
+        (Misspelt, "unknown: .'Update'"),
+        (Nothing, "Update is missing"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(subject: type[WindowSubject], word: str) -> None:
+    with pytest.raises(SubjectError, match=word):
+        counterexample(subject)
 
 
 def test_every_law_has_an_exhibit() -> None:
