@@ -27,6 +27,7 @@ from stateful_models.console import (
     write_json,
     write_text,
 )
+from stateful_models.contracts_cli import contracts_command
 from stateful_models.isolation_cli import isolate_command
 from stateful_models.presets import ScopeName
 from stateful_models.report import as_data, conclude, table
@@ -43,6 +44,7 @@ app: Final = typer.Typer(
 )
 app.add_typer(traces, name="trace")
 app.command("isolate")(isolate_command)
+app.command("contracts")(contracts_command)
 
 
 def show_version(wanted: bool) -> None:

@@ -1,0 +1,102 @@
+"""CrossHair says of every condition what the ledger says, and refutes every planted fault."""
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+from typer.testing import CliRunner
+
+from kvref.policy import PriorityOrder
+from stateful_models.cli import app
+from stateful_models.contracts import canaries
+from stateful_models.contracts.ledger import CONDITIONS, Outcome, departures, ledger, run
+from stateful_models.contracts.symbolic import Judgement, Verdict, judged
+
+CAPACITY = 3
+SECONDS = 120.0  # of processor time; the slowest takes 20 on a busy machine
+CONFIRMED = Judgement(Verdict.CONFIRMED, "", 0.0)
+UNCONFIRMED = Judgement(Verdict.UNCONFIRMED, "", 0.0)
+REFUTED = Judgement(Verdict.REFUTED, "", 0.0)
+CRASHED = Judgement(Verdict.CRASHED, "", 0.0)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ProcessPoolExecutor]:
+    """CrossHair changes the process that it runs in."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def sing(number: int) -> Judgement:
+    return judged(canaries.CANARIES[number].claim, 30.0)
+
+
+def test_crosshair_tells_true_from_false_of_tuples_lists_and_dicts(
+    executor: ProcessPoolExecutor,
+) -> None:
+    """First of all: where it errs, in the order of a dict, it errs in the way that is known."""
+    said = executor.map(sing, range(len(canaries.CANARIES)))
+    assert {c.name: j.verdict for c, j in zip(canaries.CANARIES, said, strict=True)} == {
+        canary.name: canary.told for canary in canaries.CANARIES
+    }
+
+
+def test_every_condition_is_as_the_ledger_says(executor: ProcessPoolExecutor) -> None:
+    outcomes = tuple(run(tuple(CONDITIONS), CAPACITY, SECONDS, executor))
+    assert departures(outcomes, CAPACITY) == ()
+    confirmed = [one for one in outcomes if one.claim.verdict is Verdict.CONFIRMED]
+    assert len(confirmed) == len([one for one in ledger().values() if one.confirmed >= CAPACITY])
+    assert len(outcomes) >= 30
+    assert len(confirmed) >= 25
+
+
+def test_what_is_not_confirmed_says_why_and_what_covers_it() -> None:
+    for name, listed in ledger().items():
+        assert (listed.confirmed == 0) == bool(listed.reason and listed.covered_by), name
+
+
+@pytest.mark.parametrize(
+    ("name", "claim", "planted", "complaint"),
+    [
+        ("P1 set fifo", UNCONFIRMED, REFUTED, "no longer confirmed"),
+        ("P1 set fifo", REFUTED, REFUTED, "is refuted"),
+        ("P1 set fifo", CRASHED, REFUTED, "is crashed"),
+        ("P1 set fifo", CONFIRMED, UNCONFIRMED, "planted fault is not confirmed"),
+        ("P1 set fifo", CONFIRMED, CONFIRMED, "planted fault is confirmed"),
+        ("P1 set fifo", CONFIRMED, CRASHED, "planted fault is crashed"),
+        ("W4 update", CONFIRMED, REFUTED, "let the ledger say so"),
+        ("P1 of nobody", CONFIRMED, REFUTED, "not in the ledger"),
+    ],
+)
+def test_ledger_rejects(name: str, claim: Judgement, planted: Judgement, complaint: str) -> None:
+    (found,) = departures((Outcome(name, claim, planted),), CAPACITY)
+    assert complaint in found
+    assert name in found
+
+
+def test_ledger_rejects_an_entry_without_a_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(CONDITIONS, "P1 set fifo")
+    assert departures((), CAPACITY) == (
+        "P1 set fifo is in the ledger, but there is no such condition",
+    )
+
+
+def test_a_planted_fault_is_gone_afterwards() -> None:
+    right = PriorityOrder.victim
+    with CONDITIONS["same victim priority"].fault.planted():
+        assert PriorityOrder.victim is not right
+    assert PriorityOrder.victim is right
+
+
+def test_command_prints_what_was_confirmed_and_what_refutes_each_fault() -> None:
+    told = CliRunner().invoke(app, ["contracts", "--only", "p4 set fifo", "--jobs", "1"])
+    assert told.exit_code == 0
+    assert "1 of 1 conditions confirmed over all paths at capacity 3" in told.output
+    assert "((), 0, 0)" in told.output
+
+
+def test_command_refuses_a_name_that_no_condition_has() -> None:
+    told = CliRunner().invoke(app, ["contracts", "--only", "P99"])
+    assert told.exit_code == 2
+    assert "no condition's name has 'P99' in it" in told.output
