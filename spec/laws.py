@@ -8,7 +8,7 @@ from spec.heap_laws import HEAP
 from spec.keys import KEYS, Pair
 from spec.manager_laws import MANAGER, ManagerTransition, project
 from spec.pool_laws import POOL
-from spec.search import SEARCH, SearchStep
+from spec.search_laws import SEARCH, SearchStep
 from spec.transition import EVERY_OP, Law, Transition, broken_of
 from spec.window_laws import WINDOW, WindowTransition
 

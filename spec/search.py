@@ -1,106 +1,182 @@
-"""A tree search as a client of the cache: what it looks up, what the model writes, what it stores.
+"""The client: an abstract tree search over the manager.
 
-A node is known by what was appended to reach it: the root's context, then the tokens of an action
-and an observation for each edge. Its context is the window that these leave.
+Root inference looks up the context of the root before, extends it by what really happened and
+stores it in init. A simulation descends to a node, looks its context up, lets the model extend a
+working copy by an action and what it predicts, and stores that in recur as the child's. Recur is
+cleared as a search begins; a miss is made good from the node's own history.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
-from spec.ops import EnvId, Key
-from spec.transition import Law
-from spec.window import Columns, Part, append, drop
-
-Chunks = tuple[Columns, ...]  # what was appended at a time, first to last
-Where = tuple[str, Key]  # a pool's name and a key in it
-
-
-class Node(NamedTuple):
-    env: EnvId
-    chunks: Chunks
-
-
-def context(node: Node, capacity: int) -> Part:
-    """The window that appending the node's chunks, one by one, leaves."""
-    part = Part()
-    for chunk in node.chunks:
-        part = append(part, capacity, chunk[-capacity:])
-    return part
-
-
-def with_room(part: Part, capacity: int, new: int) -> Part:
-    """What a step works on: the context without what its new tokens will push out."""
-    dropped = drop(capacity, len(part.tokens), new)
-    return Part(part.tokens[dropped:], part.first + dropped)
-
-
-class Visit(NamedTuple):
-    """One row of a step: the node looked up, and the context that the model was given."""
-
-    node: Node
-    given: Part
-
-
-class SearchStep(NamedTuple):
-    """One step of a search, as observed.
-
-    `stored`: every entry of every pool before the step; after the model wrote, but before
-    anything was stored; after the step. `written`: what this search stored before.
-    """
-
-    capacity: int
-    new: int
-    visits: tuple[Visit, ...]
-    before: dict[Where, Columns]
-    modelled: dict[Where, Columns]
-    after: dict[Where, Columns]
-    written: frozenset[Where]
-
-
-def retention(step: SearchStep) -> bool:
-    """S1: nothing that this search stored is gone."""
-    return step.written <= step.after.keys()
-
-
-def provenance(step: SearchStep) -> bool:
-    """S2: each context was built from its node's own history."""
-    return all(
-        given == with_room(context(node, step.capacity), step.capacity, step.new)
-        for node, given in step.visits
-    )
-
-
-def working_copies(step: SearchStep) -> bool:
-    """S3: handing out the working batch, the model's writes, and storing change no stored entry.
-
-    (No step stores under a key that is taken.)
-    """
-    kept = all(step.after.get(where, was) == was for where, was in step.before.items())
-    return step.modelled == step.before and kept
-
-
-def storing(step: SearchStep) -> bool:
-    """The search stores more, having stored something already."""
-    return bool(step.written) and step.after != step.before
-
-
-def deep(step: SearchStep) -> bool:
-    """A node is visited below the root, whose context has lost tokens."""
-    return any(len(node.chunks) > 1 and given.first for node, given in step.visits)
-
-
-def given_and_written(step: SearchStep) -> bool:
-    """Tokens of a stored entry are given to the model, which then stores more."""
-    stored = {columns for columns in step.before.values() if columns}
-    return step.after != step.before and any(
-        given.tokens and given.tokens == columns[len(columns) - len(given.tokens) :]
-        for _, given in step.visits
-        for columns in stored
-    )
-
-
-ABOUT: Final = (SearchStep,)
-SEARCH: Final[tuple[Law[SearchStep], ...]] = (
-    Law("S1", "retention", ABOUT, retention, storing),
-    Law("S2", "provenance", ABOUT, provenance, deep),
-    Law("S3", "working copies", ABOUT, working_copies, given_and_written),
+from spec.heap import Heap, Object
+from spec.manager import step as manager_step
+from spec.ops import (
+    Clear,
+    ClearAll,
+    ClearTier,
+    Contents,
+    Done,
+    EnvId,
+    Hit,
+    Lookup,
+    On,
+    Ref,
+    Set,
+    Tier,
+    Write,
 )
+from spec.search_laws import SearchStep, Visit, Where, context, with_room
+from spec.search_nodes import Place, child, column, first_root, key, next_root, node
+from spec.search_state import (
+    EndEpisode,
+    Learn,
+    Root,
+    SearchOp,
+    SearchState,
+    Simulate,
+    environments,
+    pool_name,
+    stored,
+)
+from spec.window import Part, append
+
+NOTHING: Final[frozenset[Where]] = frozenset()
+
+
+class Given(NamedTuple):
+    """What the model is given to work on; `ref` is the stored object itself, where it hit."""
+
+    context: Part
+    ref: Ref | None
+
+
+def look_up(state: SearchState, env: EnvId, place: Place) -> tuple[SearchState, Given]:
+    """A node's context, from init, from recur or rebuilt, with room for one more step."""
+    manager, answer = manager_step(state.manager, Lookup(env, key(state.client.keying, env, place)))
+    state, length = state._replace(manager=manager), state.client.context_length
+    if isinstance(answer, Hit):
+        found, ref = state.histories[answer.contents], answer.ref
+    else:
+        own, ref = context(node(env, state.weights, place), length), None
+        found = own if state.client.rebuilds else Part(own.tokens[-1:])
+    return state, Given(with_room(found, length, 1), ref)
+
+
+def extended(state: SearchState, env: EnvId, given: Given, label: int) -> tuple[SearchState, Ref]:
+    """The model appends a step: to a copy, or to the very object that the lookup delivered."""
+    made = Contents(len(state.histories))
+    step = (column(env, state.weights, label),)
+    longer = append(given.context, state.client.context_length, step)
+    state = state._replace(histories=(*state.histories, longer))
+    if not state.client.copies and given.ref is not None:
+        manager, answer = manager_step(state.manager, Write(given.ref, made))
+        if isinstance(answer, Done):
+            return state._replace(manager=manager), given.ref
+    heap = state.manager.heap
+    grown = Heap((*heap.objects, Object(made)), heap.hand)
+    manager = state.manager._replace(heap=grown)
+    return state._replace(manager=manager), Ref(len(heap.objects))
+
+
+def keep(state: SearchState, tier: Tier, env: EnvId, place: Place, ref: Ref) -> SearchState:
+    """Store a node's context. A client that does not recompute leaves what its key has."""
+    where = pool_name(state, tier, env), key(state.client.keying, env, place)
+    if not (state.client.recomputes or tier is Tier.INIT or where not in stored(state)):
+        return state
+    manager, _ = manager_step(state.manager, On(tier, env, Set(where[1], ref)))
+    return state._replace(manager=manager, written=state.written | {where})
+
+
+class Row(NamedTuple):
+    """In one environment: which node is looked up, if any, and which is made of it."""
+
+    env: EnvId
+    parent: Place | None
+    made: Place
+
+
+def inferred(
+    state: SearchState, tier: Tier, rows: tuple[Row, ...]
+) -> tuple[SearchState, SearchStep]:
+    """Every row is looked up; then the model writes; then every row is stored."""
+    before, written = stored(state), state.written
+    given: list[Given] = []
+    for env, parent, _ in rows:
+        if parent is None:
+            given.append(Given(Part(), None))
+        else:
+            state, one = look_up(state, env, parent)
+            given.append(one)
+    refs = []
+    for (env, _, made), one in zip(rows, given, strict=True):
+        state, ref = extended(state, env, one, made.labels[-1])
+        refs.append(ref)
+    modelled = stored(state)
+    for (env, _, made), ref in zip(rows, refs, strict=True):
+        state = keep(state, tier, env, made, ref)
+    visits = tuple(
+        Visit(node(env, state.weights, parent), one.context)
+        for (env, parent, _), one in zip(rows, given, strict=True)
+        if parent is not None
+    )
+    put = frozenset(
+        (pool_name(state, tier, env), key(state.client.keying, env, made)) for env, _, made in rows
+    )
+    seen = SearchStep(
+        state.client.context_length, 1, visits, before, modelled, stored(state), written, put
+    )
+    return state, seen
+
+
+def begin(state: SearchState) -> tuple[SearchState, SearchStep]:
+    rows = tuple(
+        Row(env, tree[0], next_root(tree[0])) if tree else Row(env, None, first_root(episode))
+        for env, tree, episode in zip(environments(state), state.trees, state.episodes, strict=True)
+    )
+    state = state._replace(written=frozenset(), searching=True)
+    state, seen = inferred(state, Tier.INIT, rows)
+    if state.client.clears:
+        manager, _ = manager_step(state.manager, ClearTier(Tier.RECUR))
+        state = state._replace(manager=manager)
+    trees = tuple((row.made,) for row in rows)
+    return state._replace(trees=trees), seen._replace(after=stored(state))
+
+
+def simulate(state: SearchState, op: Simulate) -> tuple[SearchState, SearchStep]:
+    parents = [tree[at] for tree, at in zip(state.trees, op.nodes, strict=True)]
+    rows = tuple(
+        Row(env, parent, child(parent, action))
+        for env, parent, action in zip(environments(state), parents, op.actions, strict=True)
+    )
+    state, seen = inferred(state, Tier.RECUR, rows)
+    grown = tuple((*tree, row.made) for tree, row in zip(state.trees, rows, strict=True))
+    return state._replace(trees=grown), seen
+
+
+def over(state: SearchState) -> SearchState:
+    return state._replace(searching=False, written=frozenset())
+
+
+def step(state: SearchState, op: SearchOp) -> tuple[SearchState, SearchStep]:
+    """One step of the client, and what is to be observed of it."""
+    match op:
+        case Root():
+            return begin(state)
+        case Simulate():
+            return simulate(state, op)
+        case EndEpisode(env):
+            manager, _ = manager_step(state.manager, On(Tier.INIT, env, Clear()))
+            trees = (*state.trees[:env], (), *state.trees[env + 1 :])
+            episodes = tuple(n + (e == env) for e, n in enumerate(state.episodes))
+            after = over(state)._replace(manager=manager, trees=trees, episodes=episodes)
+        case Learn():
+            after = over(state)._replace(weights=state.weights + 1)
+            if state.client.forgets:
+                manager, _ = manager_step(state.manager, ClearAll())
+                after = after._replace(manager=manager)
+        case _:
+            assert_never(op)
+    before = stored(state)
+    return after, SearchStep(
+        state.client.context_length, 1, (), before, before, stored(after), NOTHING, NOTHING
+    )

@@ -32,6 +32,7 @@ from stateful_models.isolation_cli import isolate_command
 from stateful_models.presets import ScopeName
 from stateful_models.report import as_data, conclude, table
 from stateful_models.repro import repro
+from stateful_models.search_cli import search_command
 from stateful_models.subject import SubjectError
 from stateful_models.target import TargetError, find_target, travels
 from stateful_models.timeline import timeline
@@ -45,6 +46,7 @@ app: Final = typer.Typer(
 app.add_typer(traces, name="trace")
 app.command("isolate")(isolate_command)
 app.command("contracts")(contracts_command)
+app.command("search")(search_command)
 
 
 def show_version(wanted: bool) -> None:

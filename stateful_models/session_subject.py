@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from kvref import KVCacheManager
-from kvref.tensors import KeysValues, Missing, SearchSession
+from kvref.tensors import KeysValues, Missing, SearchSession, by_env_and_latent
 from spec.ops import EnvId, Key
-from spec.search import Node, SearchStep, Visit, Where
+from spec.search_laws import Node, SearchStep, Visit, Where
 from spec.window import Columns, Part, Token
 from stateful_models.window_subject import columns, rows
 
@@ -34,6 +34,15 @@ def part_of(kv: KeysValues, row: int, length: int, first: int) -> Part:
 def written(new: Columns, samples: int) -> list[tuple[Tensor, Tensor]]:
     """K and V of these tokens, layer by layer."""
     return [(rows(new, 2 * layer), rows(new, 2 * layer + 1)) for layer in range(LAYERS)]
+
+
+def stored_in(manager: KVCacheManager[KeysValues]) -> dict[Where, Columns]:
+    """Every entry of every pool, by pool and key, as it is now."""
+    return {
+        (pool.name, Key(one.key)): part_of(one.value, 0, one.value.size, 0).tokens
+        for pool in manager.pools
+        for one in pool.residents()
+    }
 
 
 class SearchDriver:
@@ -79,12 +88,7 @@ class SearchDriver:
         return kv
 
     def stored(self) -> dict[Where, Columns]:
-        """Every entry of every pool, by pool and key, as it is now."""
-        return {
-            (pool.name, Key(one.key)): part_of(one.value, 0, one.value.size, 0).tokens
-            for pool in self.manager.pools
-            for one in pool.residents()
-        }
+        return stored_in(self.manager)
 
     def search(self, simulations: int) -> Iterator[SearchStep]:
         """One search over all environments, from new roots of unequal length."""
@@ -130,5 +134,8 @@ class SearchDriver:
         for nodes, child, latent in zip(known, children, made, strict=True):
             nodes.append((child, latent))
         after = self.stored()
-        seen = SearchStep(self.capacity, TOKENS, visits, before, modelled, after, mine)
-        return seen, mine | (after.keys() - before.keys())
+        keys = by_env_and_latent()(tuple(self.envs), torch.stack(made))
+        put = frozenset(("recur", Key(key)) for key in keys)
+        return SearchStep(self.capacity, TOKENS, visits, before, modelled, after, mine, put), (
+            mine | put
+        )

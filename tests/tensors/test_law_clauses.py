@@ -5,7 +5,7 @@ import pytest
 from spec.batch import Alignment, Batch, align, visible
 from spec.laws import batch_broken, search_broken, window_broken
 from spec.ops import Done, EnvId, Key, Refused
-from spec.search import Node, SearchStep, Visit, Where
+from spec.search_laws import Node, SearchStep, Visit, Where
 from spec.window import (
     Columns,
     Fork,
@@ -102,6 +102,7 @@ STEP = SearchStep(
     STORED,
     STORED,
     frozenset({WHERE}),
+    frozenset(),
 )
 
 
@@ -113,6 +114,8 @@ STEP = SearchStep(
         (STEP._replace(visits=(STEP.visits[0]._replace(given=Part(((Token(8),),))),)), ("S2",)),
         (STEP._replace(modelled={WHERE: ()}), ("S3",)),
         (STEP._replace(after={WHERE: ((Token(8),),)}), ("S3",)),
+        (STEP._replace(after={WHERE: ((Token(8),),)}, put=frozenset({WHERE})), ()),
+        (STEP._replace(put=frozenset({("recur", Key(2))})), ("S1",)),
     ],
 )
 def test_clause_of_searches(observed: SearchStep, broken: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from kvref import (
 )
 from kvref.tensors import KeysValues, Missing, SearchSession, Source, by_latent
 from spec.laws import search_broken
-from spec.search import SEARCH, SearchStep
+from spec.search_laws import SEARCH, SearchStep
 from stateful_models.bugs.tensors import SESSIONS
 from stateful_models.session_subject import SearchDriver
 from tests.tensors.making import append, same, window

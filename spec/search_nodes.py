@@ -1,0 +1,76 @@
+"""Nodes of a search tree, their own histories, and which of them share a key."""
+
+from enum import Enum
+from typing import Final, NamedTuple, assert_never
+
+from spec.ops import EnvId, Key
+from spec.search_laws import Node
+from spec.window import Column, Token
+
+BASE: Final = 32  # more than there are labels, environments or weights
+OBSERVED: Final = 8  # a real step has its action's label, and this added; an imagined one just that
+EPISODE: Final = 16  # and the first label of all, of the first observation, is its episode's
+
+
+class Keying(Enum):
+    """Which nodes share a key, though their histories differ."""
+
+    HISTORY = "none"
+    STATE = "of an environment, after the same action"
+    PATH = "of all environments, after the same steps"
+    IMAGINED = "of an environment, imagined by the same actions from whichever root"
+
+
+class Place(NamedTuple):
+    """The labels of all steps since an episode began; the last so many were imagined."""
+
+    labels: tuple[int, ...]
+    imagined: int = 0
+
+
+def first_root(episode: int) -> Place:
+    return Place((EPISODE + episode,))
+
+
+def next_root(root: Place, action: int = 0) -> Place:
+    """What really happened differs from what was imagined of the same action."""
+    return Place((*root.labels, OBSERVED + action))
+
+
+def child(place: Place, action: int) -> Place:
+    return Place((*place.labels, action), place.imagined + 1)
+
+
+def number(*digits: int) -> int:
+    """Different digits, different numbers."""
+    total = 0
+    for digit in digits:
+        total = total * BASE + digit + 1
+    return total
+
+
+def column(env: EnvId, weights: int, label: int) -> Column:
+    """The token of one step, as an environment's model sees it with these weights."""
+    return (Token(number(env, weights, label)),)
+
+
+def node(env: EnvId, weights: int, place: Place) -> Node:
+    """A node's own history, a token a step."""
+    return Node(env, tuple((column(env, weights, label),) for label in place.labels))
+
+
+def key(keying: Keying, env: EnvId, place: Place) -> Key:
+    labels, imagined = place
+    match keying:
+        case Keying.HISTORY:
+            return Key(number(env, *labels))
+        case Keying.STATE:
+            return Key(number(env, labels[-1]))
+        case Keying.PATH:
+            return Key(number(*labels))
+        case Keying.IMAGINED if imagined:
+            return Key(number(env, *labels[-imagined:]))
+        case Keying.IMAGINED:
+            return Key(number(env, *labels))
+        case _:
+            assert_never(keying)

@@ -1,0 +1,180 @@
+"""Searches within a scope: which steps the abstract client may take, and every search explored."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
+
+from spec.manager import new_manager
+from spec.pool import Pool
+from spec.profile import Profile
+from spec.search import step
+from spec.search_laws import SEARCH, SearchStep
+from spec.search_nodes import key
+from spec.search_state import (
+    Client,
+    EndEpisode,
+    Learn,
+    Root,
+    SearchOp,
+    SearchState,
+    Simulate,
+    environments,
+    new_search,
+)
+from spec.sizing import Capacities, Config
+
+UNCOUNTED = Profile(counting=False)  # no law of a search speaks of counters
+
+
+class Stage(NamedTuple):
+    """A search's state, and how many searches have begun."""
+
+    state: SearchState
+    begun: int
+
+
+class Reached(NamedTuple):
+    stage: Stage
+    history: tuple[SearchOp, ...]
+
+
+class Broken(NamedTuple):
+    """A shortest history whose last step breaks a law."""
+
+    law: str
+    history: tuple[SearchOp, ...]
+    seen: SearchStep
+
+
+@dataclass
+class SearchReport:
+    """What was exhausted, the first history found to break each law, and what occurred."""
+
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    closed: bool = True
+    broken: dict[str, Broken] = field(default_factory=dict)
+    occurred: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class SearchScope:
+    """So many searches of so many simulations, over pools of these capacities.
+
+    `actions`: how many a node offers; 0: each simulation takes one of its own. `changes`: whether
+    episodes end and weights change between searches. `by_order`: states count as one if their
+    pools hold the same nodes of the trees in the same order, whatever led to those nodes; that is
+    all that S1 depends on, as long as no two nodes share a key.
+    """
+
+    client: Client
+    simulations: int
+    init: int
+    recur: int
+    searches: int = 1
+    actions: int = 0
+    changes: bool = False
+    profile: Profile = UNCOUNTED
+    by_order: bool = False
+
+    def initial(self) -> Stage:
+        sizes = Capacities(self.init, self.recur, self.client.envs)
+        manager = new_manager(self.profile, Config(), sizes, self.client.envs, 0)
+        return Stage(new_search(self.client, manager), 0)
+
+    def ops(self, stage: Stage) -> Iterator[SearchOp]:
+        state, begun = stage
+        done = len(state.trees[0]) - 1
+        if state.searching and done < self.simulations:
+            yield from self.simulations_of(state)
+        elif begun < self.searches:
+            yield Root()
+            if self.changes and begun:
+                yield from (EndEpisode(env) for env in environments(state) if state.trees[env])
+                if not state.weights:
+                    yield Learn()
+
+    def simulations_of(self, state: SearchState) -> Iterator[Simulate]:
+        """Every choice of a node and an action in every environment; no node is made twice."""
+        done = len(state.trees[0]) - 1
+        actions = range(self.actions) if self.actions else (done,)
+        choices = [
+            [
+                (at, action)
+                for at, place in enumerate(tree)
+                for action in actions
+                if (*place.labels, action) not in {one.labels for one in tree}
+            ]
+            for tree in state.trees
+        ]
+        for rows in product(*choices):
+            yield Simulate(tuple(at for at, _ in rows), tuple(action for _, action in rows))
+
+    def step(self, stage: Stage, op: SearchOp) -> tuple[Stage, SearchStep]:
+        state, seen = step(stage.state, op)
+        return Stage(state, stage.begun + isinstance(op, Root)), seen
+
+    def essence(self, stage: Stage) -> Hashable:
+        """What identifies a state."""
+        return self.order(stage) if self.by_order else stage
+
+    def order(self, stage: Stage) -> Hashable:
+        """Each pool's nodes in eviction order. Where all are of this search, whichever leaves
+        breaks S1, so their order makes no difference."""
+        state, begun = stage
+        names = {
+            key(state.client.keying, env, place): (env, at)
+            for env, tree in zip(environments(state), state.trees, strict=True)
+            for at, place in enumerate(tree)
+        }
+        last = state.client.clears or begun == self.searches
+
+        def named(pool: Pool) -> Hashable:
+            held = [names.get(entry.key) for entry in pool.entries]
+            alike = last and pool.name.startswith("recur") and None not in held
+            return frozenset(held) if alike else tuple(held)
+
+        pools = tuple(named(pool) for pool in state.manager.pools)
+        return begun, len(state.trees[0]), state.searching, state.weights, pools
+
+
+def explore_searches(
+    scope: SearchScope, laws: frozenset[str] = frozenset(), most: int = 0
+) -> SearchReport:
+    """Breadth first, every search within scope, until each of `laws` has been broken.
+
+    `most`: how many states to visit; 0: all.
+    """
+    report, start = SearchReport(), scope.initial()
+    seen, layer = {scope.essence(start)}, [Reached(start, ())]
+    while layer:
+        following: list[Reached] = []
+        for stage, history in layer:
+            if most and report.states == most:
+                report.closed = False
+                return report
+            report.states += 1
+            for op in scope.ops(stage):
+                after, told = scope.step(stage, op)
+                report.transitions += 1
+                note(report, (*history, op), told)
+                if laws and laws <= report.broken.keys():
+                    report.closed = False
+                    return report
+                identity = scope.essence(after)
+                if identity not in seen:
+                    seen.add(identity)
+                    following.append(Reached(after, (*history, op)))
+        report.depth += bool(following)
+        layer = following
+    return report
+
+
+def note(report: SearchReport, history: tuple[SearchOp, ...], seen: SearchStep) -> None:
+    for law in SEARCH:
+        if law.code not in report.broken and not law.holds(seen):
+            report.broken[law.code] = Broken(law.code, history, seen)
+        if law.code not in report.occurred and law.occurs(seen):
+            report.occurred.add(law.code)

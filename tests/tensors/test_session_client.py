@@ -1,0 +1,81 @@
+"""kvref's search session, driven by the specification's own client: all small searches, and random
+ones beyond."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from kvref.tensors import SearchSession
+from spec.profile import Ownership, Profile, RecurScope
+from spec.search_state import Client, SearchOp
+from stateful_models.bugs.tensors.stores_views import StoresViews
+from stateful_models.bugs.tensors.works_in_place import WorksInPlace
+from stateful_models.search_scope import SearchScope, Stage
+from stateful_models.session_client import SessionClient
+
+SMALL = {
+    "episodes and weights": SearchScope(Client(1), 2, 1, 2, 2, actions=2, changes=True),
+    "two environments": SearchScope(Client(2), 1, 1, 2, 3, actions=2),
+    "evicting": SearchScope(Client(1), 3, 1, 2, 1, actions=2),
+}
+
+
+def histories(
+    scope: SearchScope, stage: Stage, done: tuple[SearchOp, ...] = ()
+) -> Iterator[tuple[SearchOp, ...]]:
+    """Every search to its end."""
+    ops = tuple(scope.ops(stage))
+    if not ops:
+        yield done
+    for op in ops:
+        yield from histories(scope, scope.step(stage, op)[0], (*done, op))
+
+
+def first_difference(
+    scope: SearchScope, history: tuple[SearchOp, ...], session: type[SearchSession] = SearchSession
+) -> str | None:
+    client = SessionClient(scope, session)
+    return next((wrong for op in history if (wrong := client.perform(op))), None)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("ownership", Ownership)
+def test_sessions_do_what_the_specified_client_does(name: str, ownership: Ownership) -> None:
+    """Contexts, where they came from, and everything stored, after every step."""
+    scope = replace(SMALL[name], profile=Profile(ownership=ownership, counting=False))
+    for history in histories(scope, scope.initial()):
+        assert first_difference(scope, history) is None
+
+
+@pytest.mark.parametrize("recur_scope", RecurScope)
+def test_sessions_do_so_in_random_searches_beyond(recur_scope: RecurScope) -> None:
+    random, profile = Random(1), Profile(recur_scope=recur_scope, counting=False)
+    scope = SearchScope(
+        Client(3),
+        6,
+        1,
+        6 if recur_scope is RecurScope.PER_ENV else 18,
+        3,
+        changes=True,
+        profile=profile,
+    )
+    for _ in range(6):
+        client, stage = SessionClient(scope), scope.initial()
+        while ops := list(scope.ops(stage)):
+            op = random.choice(ops)
+            stage, _ = scope.step(stage, op)
+            assert client.perform(op) is None
+
+
+@pytest.mark.parametrize("session", [WorksInPlace, StoresViews])
+def test_a_wrong_session_differs(session: type[SearchSession]) -> None:
+    scope = SMALL["evicting"]
+    found = [first_difference(scope, one, session) for one in histories(scope, scope.initial())]
+    assert any(found)
+
+
+def test_a_pool_that_no_configuration_gives_is_refused() -> None:
+    with pytest.raises(ValueError, match="recur pool of 3 is not 2 searches' worth"):
+        SessionClient(SearchScope(Client(2), 2, 1, 3))
