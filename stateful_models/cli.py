@@ -3,13 +3,9 @@
 Exit status: 0 conforms, 1 a law is broken, 2 usage or input.
 """
 
-import multiprocessing
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final
@@ -28,6 +24,7 @@ from stateful_models.console import (
     write_text,
 )
 from stateful_models.contracts_cli import contracts_command
+from stateful_models.fuzz_cli import fuzz_command
 from stateful_models.isolation_cli import isolate_command
 from stateful_models.presets import ScopeName
 from stateful_models.report import as_data, conclude, table
@@ -37,6 +34,7 @@ from stateful_models.subject import SubjectError
 from stateful_models.target import TargetError, find_target, travels
 from stateful_models.timeline import timeline
 from stateful_models.trace_cli import traces
+from stateful_models.workers import workers
 
 app: Final = typer.Typer(
     help="The formally specified reference for the KV cache of tree-searching world models.",
@@ -47,6 +45,7 @@ app.add_typer(traces, name="trace")
 app.command("isolate")(isolate_command)
 app.command("contracts")(contracts_command)
 app.command("search")(search_command)
+app.command("fuzz")(fuzz_command)
 
 
 def show_version(wanted: bool) -> None:
@@ -62,26 +61,6 @@ def kvref(
     ] = False,
 ) -> None:
     """The formally specified reference for the KV cache of tree-searching world models."""
-
-
-@contextmanager
-def workers(jobs: int) -> Iterator[Executor | None]:
-    """Processes that start when first needed; none for one job."""
-    if jobs == 1:
-        yield None
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, ignore_interrupts) as executor:
-        try:
-            yield executor
-        except KeyboardInterrupt:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def ignore_interrupts() -> None:
-    """In a worker: Ctrl-C is the main process's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def explored(

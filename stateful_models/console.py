@@ -1,7 +1,7 @@
 """What every command shares: refusing input, writing data, showing progress."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -53,29 +53,39 @@ def write_json(path: Path | None, data: object) -> None:
         write_text(path, msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
 
 
+Tell = Callable[[str], object]
+
+
 @contextmanager
-def watching() -> Iterator[Watch]:
+def telling() -> Iterator[Tell]:
     """Progress on standard error: a live line on a terminal, now and then a plain one elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield plain_watch()
+        yield plain_teller()
         return
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting")
-        yield lambda label, now: bar.update(task, description=describe(label, now))
+        yield lambda line: bar.update(task, description=line)
 
 
-def plain_watch() -> Watch:
+@contextmanager
+def watching() -> Iterator[Watch]:
+    """Progress of explorations."""
+    with telling() as tell:
+        yield lambda label, now: tell(describe(label, now))
+
+
+def plain_teller() -> Tell:
     last = monotonic()
 
-    def watch(label: str, now: Progress) -> None:
+    def tell(line: str) -> None:
         nonlocal last
         if monotonic() - last > QUIET_SECONDS:
             last = monotonic()
-            print(describe(label, now), file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)
 
-    return watch
+    return tell
 
 
 def describe(label: str, now: Progress) -> str:

@@ -144,9 +144,13 @@ def steps(scope: AnyScope, history: tuple[AnyOp, ...]) -> list[tuple[AnyOp, Resp
     return done
 
 
-def timeline(scope: AnyScope, divergence: Divergence[object, AnyOp]) -> Table:
+def timeline(
+    scope: AnyScope,
+    divergence: Divergence[object, AnyOp],
+    about: str = "shortest history that goes wrong",
+) -> Table:
     """The history with the specification's answers; the last row is where the subject differs."""
-    title = f"shortest history that goes wrong ({scope.label})"
+    title = f"{about} ({scope.label})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in ("step", "operation", "answer", "slots after"):
         table.add_column(column)

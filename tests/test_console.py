@@ -6,7 +6,7 @@ from spec.ops import Key, Ref, Set
 from spec.pool import new_pool, step
 from spec.profile import FIFO_REFERENCE
 from stateful_models import console
-from stateful_models.console import describe, plain_watch
+from stateful_models.console import describe, plain_teller
 from stateful_models.difference import differences
 from stateful_models.explore import Progress
 
@@ -23,14 +23,12 @@ def test_plain_progress_is_sparing(
 ) -> None:
     clock = iter([0.0, 1.0, 2.0, 6.0, 6.0, 7.0])
     monkeypatch.setattr(console, "monotonic", lambda: next(clock))
-    watch = plain_watch()
+    tell = plain_teller()
     for turn in range(4):
-        watch("pool", Progress(turn, turn, 0, 0, 0.0))
+        tell(f"line {turn}")
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.splitlines() == [
-        "pool: depth 0, 2 states, 2 transitions (0/s), 0 states waiting"
-    ]
+    assert told.err.splitlines() == ["line 2"]
 
 
 def test_differences_are_paths_to_values() -> None:
