@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from spec.profile import Ownership, Policy, Profile
+from stateful_models.bugs_cli import bugs_command
 from stateful_models.check import Row, Target, check, selected
 from stateful_models.console import (
     complain,
@@ -45,6 +46,7 @@ app.add_typer(traces, name="trace")
 app.command("isolate")(isolate_command)
 app.command("contracts")(contracts_command)
 app.command("search")(search_command)
+app.command("bugs")(bugs_command)
 app.command("fuzz")(fuzz_command)
 
 

@@ -34,6 +34,7 @@ from stateful_models.manager_scope import ManagerFactory
 from stateful_models.pool_scope import PoolFactory
 
 EXAMPLES: Final = 40  # in one run
+PHASES: Final = (Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
 STEPS: Final = 60  # in one example: bugs that need several evictions hide from fewer
 
 
@@ -148,7 +149,14 @@ def parts(target: Target) -> tuple[Part, ...]:
     return tuple(found)
 
 
-def run(name: str, part: Part, number: int, store: Store, examples: int = EXAMPLES) -> Ran:
+def run(
+    name: str,
+    part: Part,
+    number: int,
+    store: Store,
+    examples: int = EXAMPLES,
+    phases: tuple[Phase, ...] = PHASES,
+) -> Ran:
     """One run of so many examples, with this seed; what the database holds goes first."""
     coverage = Coverage()
     identity = sha256(f"{name} {part.kind}".encode()).digest()
@@ -173,7 +181,7 @@ def run(name: str, part: Part, number: int, store: Store, examples: int = EXAMPL
         database=store.database(),
         print_blob=False,
         report_multiple_bugs=False,
-        phases=(Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
+        phases=phases,
         suppress_health_check=tuple(HealthCheck),
     )
     try:

@@ -64,7 +64,7 @@ def cut_down(
     while place < len(found.history):
         shorter = (*found.history[:place], *found.history[place + 1 :])
         wrong = first_divergence(scope, build, shorter)
-        if wrong is None:
+        if wrong is None or len(wrong.history) >= len(found.history):
             place += 1
         else:
             found, place = replace(wrong), 0

@@ -5,6 +5,7 @@ from functools import partial
 from spec.ops import Clear, Op, Set, Tier
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
 from stateful_models.aspects import Aspect
+from stateful_models.bugs.graveyard import Graveyard
 from stateful_models.judge import first_divergence
 from stateful_models.manager_refinement import KvrefManager
 from stateful_models.pool_of_manager import PoolOfManager
@@ -63,6 +64,14 @@ def test_sampling_finds_it_and_cuts_it_down() -> None:
     for place in range(len(found.history)):
         shorter: tuple[Op, ...] = (*found.history[:place], *found.history[place + 1 :])
         assert first_divergence(SCOPE, build, shorter) is None
+
+
+def test_cutting_down_ends_where_the_last_look_is_put_back() -> None:
+    """Without its last operation, a look at what is kept alive, such a history finds it anew."""
+    scope = PoolScope(FIFO_REFERENCE, 1, keys=2, objects=2)
+    found = sample(scope, partial(scope.build, Graveyard), 20)
+    assert found is not None
+    assert len(found.history) == 3  # what is set leaves, and is looked for
 
 
 def test_sampling_is_repeatable() -> None:

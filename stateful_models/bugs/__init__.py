@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 
 from stateful_models.bugs.clear_recur_clears_wm import ClearRecurClearsWm
 from stateful_models.bugs.clear_resets_stats import ClearResetsStats
+from stateful_models.bugs.clears_the_old_list import ClearsTheOldList
 from stateful_models.bugs.copy_is_alias import CopyIsAlias
 from stateful_models.bugs.counts_refusals import CountsRefusals
+from stateful_models.bugs.equal_timestamps import EqualTimestamps
 from stateful_models.bugs.evicted_still_listed import EvictedStillListed
 from stateful_models.bugs.evicts_then_fails import EvictsThenFails
 from stateful_models.bugs.get_removes import GetRemoves
@@ -16,6 +18,7 @@ from stateful_models.bugs.graveyard import Graveyard
 from stateful_models.bugs.highest_free_slot import HighestFreeSlot
 from stateful_models.bugs.lookup_asks_both import LookupAsksBoth
 from stateful_models.bugs.lookup_counts_twice import LookupCountsTwice
+from stateful_models.bugs.lru_over_ring import LruOverRing
 from stateful_models.bugs.never_sealed import NeverSealed
 from stateful_models.bugs.next_environment import NextEnvironment
 from stateful_models.bugs.one_too_many import OneTooMany
@@ -25,8 +28,11 @@ from stateful_models.bugs.recur_for_one_environment import RecurForOneEnvironmen
 from stateful_models.bugs.ring import ClearKeepsCursor, UpdateMoves
 from stateful_models.bugs.set_reaches_neighbour import SetReachesNeighbour
 from stateful_models.bugs.set_writes import SetWrites
+from stateful_models.bugs.shared_cursor import SharedCursor
 from stateful_models.bugs.shared_object import SharedObject
 from stateful_models.bugs.slot_buffer import SlotBuffer
+from stateful_models.bugs.stats_leak import StatsLeak
+from stateful_models.bugs.stores_none import StoresNone
 from stateful_models.bugs.untouched_by_hit import UntouchedByHit
 from stateful_models.bugs.untouched_by_set import UntouchedBySet
 from stateful_models.bugs.update_counts_as_insertion import UpdateCountsAsInsertion
@@ -67,5 +73,11 @@ EXHIBITS: Final = (
     Exhibit(LookupAsksBoth, "M3", 2, "set in init, lookup: recur counts a miss"),
     Exhibit(ClearRecurClearsWm, "M4", 2, "set in wm, clear recur: wm is empty"),
     Exhibit(LookupCountsTwice, "M6", 1, "lookup: two misses"),
+    Exhibit(LruOverRing, "P4", 4, "set two, get the older, set a third: in the older's slot"),
+    Exhibit(StoresNone, "P8", 1, "set None: stored"),
+    Exhibit(ClearsTheOldList, "P7", 2, "set, clear: still there"),
+    Exhibit(EqualTimestamps, "P3", 3, "set three keys: the second leaves"),
+    Exhibit(SharedCursor, "P5", 2, "set, set again: the slot has changed"),
+    Exhibit(StatsLeak, "M1", 1, "get in init:0: a miss in init:1, too"),
     Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
 )

@@ -10,6 +10,7 @@ from stateful_models.batch_subject import BatchSubject
 from stateful_models.bugs.tensors.breaks_pairs import BreaksPairs
 from stateful_models.bugs.tensors.clone_shares import CloneShares
 from stateful_models.bugs.tensors.copies_are_views import CopiesAreViews
+from stateful_models.bugs.tensors.crops_one_short import CropsOneShort
 from stateful_models.bugs.tensors.fails_after_reset import FailsAfterReset
 from stateful_models.bugs.tensors.forgets_phase import ForgetsPhase
 from stateful_models.bugs.tensors.fork_shares_room import ForkSharesRoom
@@ -51,6 +52,9 @@ class WindowExhibit(NamedTuple):
 WINDOWS: Final = (
     WindowExhibit(windows_of(KeepsOldest, "KeepsOldest"), "W1", 2, "fill 3, one more: 0, not 2"),
     WindowExhibit(windows_of(BreaksPairs, "BreaksPairs"), "W2", 2, "fill, one more: one goes"),
+    WindowExhibit(
+        windows_of(CropsOneShort, "CropsOneShort"), "W2", 2, "append one, fill: the first has gone"
+    ),
     WindowExhibit(
         windows_of(FailsAfterReset, "FailsAfterReset"), "W3", 2, "append, then too many: empty"
     ),

@@ -1,0 +1,14 @@
+"""The model learns, and entries of its old weights stay.
+
+Whoever clears the caches by another clock than the optimizer's has this. Consequence: new tokens
+attend to keys and values that another model made.
+"""
+
+from typing import Final
+
+from spec.search_state import Client
+from stateful_models.search_scope import SearchScope
+
+KEEPS_OLD_WEIGHTS: Final = SearchScope(
+    Client(1, forgets=False), 1, 1, 1, 2, actions=2, changes=True
+)

@@ -1,0 +1,117 @@
+"""The matrix: what catches which exhibit, and what it says where nothing does."""
+
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+import stateful_models.bugs
+from stateful_models import bugs_cli
+from stateful_models.bugs import EXHIBITS
+from stateful_models.bugs.searches import CLIENTS
+from stateful_models.bugs_cli import by_name, wings
+from stateful_models.cli import app
+from stateful_models.museum import METHODS, ONLY_ONE, Caught, Exhibited, examined
+from stateful_models.museum_caches import machine, recorded_run
+from stateful_models.museum_searches import explored_searches, walked
+from stateful_models.refinement import KvrefPool
+from stateful_models.search_report import BASE
+
+PLAIN = {"stateful_models.bugs.tensors.plain", "stateful_models.bugs.ring"}  # not one fault each
+
+
+def matrix(*arguments: str) -> tuple[int, str]:
+    told = CliRunner().invoke(app, ["bugs", "--jobs", "1", *arguments])
+    return told.exit_code, told.output
+
+
+def test_every_file_of_the_museum_is_exhibited() -> None:
+    """Its class, or for a search its client, by the file's own name."""
+    names = {one.name.lower() for one in wings()}
+    for module in walk_packages(stateful_models.bugs.__path__, "stateful_models.bugs."):
+        if not module.ispkg and module.name not in PLAIN:
+            stem = module.name.rpartition(".")[2].replace("_", "")
+            assert stem.removeprefix("priority") in names, module.name
+
+
+def test_every_file_of_the_museum_says_what_comes_of_it() -> None:
+    for module in walk_packages(stateful_models.bugs.__path__, "stateful_models.bugs."):
+        if not module.ispkg and module.name not in PLAIN:
+            assert len((import_module(module.name).__doc__ or "").split()) >= 5, module.name
+
+
+def test_names_are_unique() -> None:
+    names = [one.name for one in wings()]
+    assert len(names) == len(set(names))
+    assert set(ONLY_ONE) <= set(names)
+    assert {method for one in wings() for method in one.checks} == set(METHODS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "UpdateMoves",
+        "NextEnvironment",
+        "PadsRight",
+        "HashPerProcess",
+        "WorksInPlace",
+        "CropsOneShort",
+    ],
+)
+def test_an_exhibit_of_each_wing_is_caught_twice(name: str) -> None:
+    row = by_name(name)
+    assert len(row.caught_by) >= 2
+    assert row.told
+
+
+@pytest.mark.parametrize(("name", "law", "steps"), [(n, law, k) for n, _, law, k in CLIENTS])
+def test_clients_are_rejected_with_the_shortest_search(name: str, law: str, steps: int) -> None:
+    (scope,) = [scope for other, scope, _, _ in CLIENTS if other == name]
+    assert explored_searches(scope, law) == Caught((law,), steps)
+    assert walked(scope) is not None
+
+
+def test_right_ones_are_caught_by_no_method() -> None:
+    assert recorded_run(KvrefPool, KvrefPool.profiles[0]) is None
+    assert machine(KvrefPool) is None
+    assert explored_searches(BASE, "S2") is None
+
+
+def test_the_matrix_of_a_few(tmp_path: Path) -> None:
+    json = tmp_path / "matrix.json"
+    status, told = matrix("--only", "LruOverRing", "--json", str(json))
+    assert status == 0
+    assert "1 of 1 exhibits caught, 1 by two methods or more" in told
+    (line,) = msgspec.json.decode(json.read_bytes(), type=list[dict[str, object]])
+    assert line["operations"] == {"explore": 4, "sample": 4, "machine": 6, "trace": 26}
+
+
+def test_only_one_method_says_why() -> None:
+    status, told = matrix("--only", "CloneHalves")
+    assert status == 0
+    assert "CloneHalves: only by one, since only values" in told
+
+
+def test_an_exhibit_that_nothing_catches_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Exhibited("Right", "cache", "P1", {"explore": lambda: None})
+    once = Exhibited("Once", "cache", "P1", {"explore": lambda: Caught(("P1",), 1)})
+    assert not examined(right).told
+    assert not examined(once).told
+    monkeypatch.setattr(bugs_cli, "wings", lambda: iter((right, once)))
+    status, told = matrix()
+    assert status == 1
+    assert "Right is not caught" in told
+    assert "Once is caught by one method alone" in told
+
+
+def test_no_exhibit_of_that_name() -> None:
+    status, told = matrix("--only", "nobody")
+    assert status == 2
+    assert "no exhibit's name has 'nobody' in it" in told
+
+
+def test_museum_of_caches_is_the_matrix_of_caches() -> None:
+    assert {one.subject.__name__ for one in EXHIBITS} <= {one.name for one in wings()}
