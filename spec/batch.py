@@ -61,7 +61,7 @@ def round_trip(a: Alignment) -> bool:
 def padded_left(a: Alignment) -> bool:
     """B2: padding is on the left, zero, reported, and seen by no token."""
     lengths = tuple(len(row) for row in a.windows)
-    if a.batch.lengths != lengths or not all(a.masks):
+    if a.batch.lengths != lengths or len(a.batch.rows) != len(lengths) or not all(a.masks):
         return False
     left = all(
         len(row) == max(lengths) and row[: len(row) - length] == (None,) * (len(row) - length)
@@ -73,7 +73,7 @@ def padded_left(a: Alignment) -> bool:
 
 def rows_apart(a: Alignment) -> bool:
     """B3: a row's own tokens are those that it has when aligned alone."""
-    return all(
+    return len(a.batch.rows) == len(a.alone) and all(
         row[len(row) - len(single.rows[0]) :] == single.rows[0]
         for row, single in zip(a.batch.rows, a.alone, strict=True)
     )

@@ -19,6 +19,8 @@ def _bytes(latent: Tensor) -> memoryview:
         raise KVCacheTypeError(f"cannot hash a tensor ({told}): it has no plain bytes")
     with torch.no_grad():
         plain = latent.detach().resolve_conj().resolve_neg().cpu().contiguous()
+        if plain.numel() == 1:  # contiguous whatever its stride, and then no view of its bytes
+            plain = plain.clone(memory_format=torch.contiguous_format)
         try:
             flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
         except RuntimeError as error:  # a subclass without data, as fake tensors are

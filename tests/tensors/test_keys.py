@@ -154,3 +154,12 @@ def test_bad_batches_are_refused() -> None:
         salted_hash_states(torch.zeros(2, 3), [(1,)])
     with pytest.raises(KVCacheError, match="salt"):
         salted_hash_state(LATENT, "env")  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64])
+def test_the_stride_of_a_single_element_does_not_matter(dtype: torch.dtype) -> None:
+    column = torch.arange(6.0).view(3, 2).to(dtype)[:, 1]
+    for one in (column[:1], column[:1].view(1, 1), column[2]):
+        assert hash_state(one) == hash_state(one.clone())
+        assert salted_hash_state(one, 1) == salted_hash_state(one.clone(), 1)
+    assert hash_states(column[:1]) == (hash_state(column[0]),)
