@@ -184,7 +184,7 @@ class Cache:
             return x
         return x.clone()
 
-    def _reserve(self, tokens: int, dropped: int = 0) -> Tensor:
+    def _reserve(self, tokens: int, dropped: int) -> Tensor:
         """New room for so many tokens, with the tokens kept of what was there before."""
         here, before = self._layout, self._own
         block = self._room.take(self._part, (here.samples, here.heads, tokens, here.head_dim))

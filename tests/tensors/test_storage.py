@@ -19,7 +19,7 @@ from kvref.tensors import (
     attention_mask,
     split,
 )
-from kvref.tensors.blocks import Room, joined
+from kvref.tensors.blocks import Block, Room, Span, joined
 from tests.tensors.making import append, contents, same, window
 
 
@@ -202,6 +202,12 @@ def test_a_fork_that_was_reset_keeps_no_tokens_of_its_parent() -> None:
     del parent
     gc.collect()
     assert block() is None
+
+
+def test_many_samples_are_counted_as_few_are() -> None:
+    kv = KeysValues(301, 1, 1, 1, 1)
+    kv.prune([number > 0 for number in range(301)])
+    assert (kv.num_samples, kv.shape) == (300, (300, 1, 0, 1))
 
 
 def test_layers_count_from_the_end_too() -> None:
@@ -413,6 +419,14 @@ def test_a_part_tells_what_it_is() -> None:
     assert repr(kv[0]) == "KVCache((1, 2, 2, 4), 6 at most)"
     kv.seal()
     assert repr(kv[0].parts[0]) == told[:-1] + ", sealed)"
+
+
+@pytest.mark.parametrize("room", range(1, 9))
+def test_a_span_of_less_than_half_its_block_is_spacious(room: int) -> None:
+    tensor = torch.zeros(2, 1, 1, room, 1)
+    for size in range(room + 1):
+        assert Span(Block(tensor), room - size, room).spacious is (2 * size < room)
+        assert Span(Block(tensor, lender=tensor), 0, size).spacious is True
 
 
 def test_a_single_piece_is_joined_as_it_is() -> None:
