@@ -153,10 +153,6 @@ def simulate(state: SearchState, op: Simulate) -> tuple[SearchState, SearchStep]
     return state._replace(trees=grown), seen
 
 
-def over(state: SearchState) -> SearchState:
-    return state._replace(searching=False, written=frozenset())
-
-
 def step(state: SearchState, op: SearchOp) -> tuple[SearchState, SearchStep]:
     """One step of the client, and what is to be observed of it."""
     match op:
@@ -168,9 +164,9 @@ def step(state: SearchState, op: SearchOp) -> tuple[SearchState, SearchStep]:
             manager, _ = manager_step(state.manager, On(Tier.INIT, env, Clear()))
             trees = (*state.trees[:env], (), *state.trees[env + 1 :])
             episodes = tuple(n + (e == env) for e, n in enumerate(state.episodes))
-            after = over(state)._replace(manager=manager, trees=trees, episodes=episodes)
+            after = state._replace(searching=False, manager=manager, trees=trees, episodes=episodes)
         case Learn():
-            after = over(state)._replace(weights=state.weights + 1)
+            after = state._replace(searching=False, weights=state.weights + 1)
             if state.client.forgets:
                 manager, _ = manager_step(state.manager, ClearAll())
                 after = after._replace(manager=manager)

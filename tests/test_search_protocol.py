@@ -71,6 +71,18 @@ def test_states_of_searches_are_a_tree(scope: SearchScope, envs: int, simulation
     assert told.transitions == told.states - 1
 
 
+def test_states_where_episodes_end_and_weights_change() -> None:
+    """One environment, one simulation, two searches.
+
+    Start, root, child; then the next root, or the episode's end, or new weights, or both of these
+    in either order: four states that a search begins in, and of each its root and its child.
+    """
+    told = explore_searches(SearchScope(Client(1), 1, 1, 1, 2, changes=True))
+    assert told.states == 3 + 3 + 4 * 2
+    assert told.transitions == 2 + 3 + 2 + 2 + 1 + 4
+    assert told.broken == {}
+
+
 def test_an_init_pool_of_none_is_no_pool() -> None:
     with pytest.raises(KVCacheValueError, match="pool_size must be at least 1, not 0"):
         KVCachePool(0)

@@ -34,7 +34,7 @@ def change_of(diff: str) -> str:
     lines = diff.splitlines()
     old = [line[1:].strip() for line in lines if re.match(r"-(?!--)", line)]
     new = [line[1:].strip() for line in lines if re.match(r"\+(?!\+\+)", line)]
-    return f"{' '.join(old)}{ARROW}{' '.join(new)}"
+    return f"{' '.join(old)}{ARROW}{' '.join(new)}".strip()
 
 
 def explained() -> dict[str, str]:

@@ -1,0 +1,53 @@
+"""Nodes of a search tree: the tokens of their histories, and which of them share a key."""
+
+import pytest
+
+from spec.ops import EnvId
+from spec.search_laws import Node
+from spec.search_nodes import Keying, Place, child, column, first_root, key, next_root, node, number
+
+HERE, THERE = EnvId(0), EnvId(1)
+ROOT = Place((16,))
+AFTER = Place((16, 8))
+
+
+def test_numbers_are_digits_of_a_base_without_zero() -> None:
+    assert number() == 0
+    assert number(0) == 1
+    assert number(1, 2) == 2 * 32 + 3
+    assert number(0, 0) == 33
+    assert number(1, 2, 3) == (2 * 32 + 3) * 32 + 4
+
+
+def test_labels_tell_episodes_observed_and_imagined_steps_apart() -> None:
+    assert first_root(0) == ROOT
+    assert first_root(1) == Place((17,))
+    assert next_root(ROOT) == AFTER
+    assert next_root(ROOT, 2) == Place((16, 10))
+    assert child(AFTER, 2) == Place((16, 8, 2), 1)
+    assert child(child(AFTER, 2), 0) == Place((16, 8, 2, 0), 2)
+
+
+def test_a_history_is_a_token_a_step_of_its_environment_and_weights() -> None:
+    assert column(THERE, 2, 3) == (number(1, 2, 3),)
+    assert node(THERE, 1, AFTER) == Node(THERE, ((column(THERE, 1, 16),), (column(THERE, 1, 8),)))
+
+
+DEEP = Place((16, 8, 2, 1), 2)
+
+
+@pytest.mark.parametrize(
+    ("keying", "place", "digits"),
+    [
+        (Keying.HISTORY, DEEP, (1, 16, 8, 2, 1)),
+        (Keying.STATE, DEEP, (1, 1)),
+        (Keying.STATE, AFTER, (1, 8)),
+        (Keying.PATH, DEEP, (16, 8, 2, 1)),
+        (Keying.IMAGINED, DEEP, (1, 2, 1)),
+        (Keying.IMAGINED, AFTER, (1, 16, 8)),
+    ],
+)
+def test_a_key_is_of_what_the_keying_distinguishes(
+    keying: Keying, place: Place, digits: tuple[int, ...]
+) -> None:
+    assert key(keying, THERE, place) == number(*digits)
