@@ -22,6 +22,7 @@ from tests.mutation.touched import git, touched
 QUICK: Final = {  # what kills most of a package's mutants; for changes, where time is short
     "spec.search": [
         "tests/test_search_nodes.py",
+        "tests/test_search_step.py",
         "tests/test_search_protocol.py",
         "tests/test_search_situations.py",
         "tests/tensors/test_law_clauses.py",
