@@ -27,7 +27,8 @@ BRIEF: Final = 3.0  # seconds for what is not expected to be confirmed
 
 
 class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`confirmed`: the greatest capacity for which it is; else why not, and what covers it."""
+    """`confirmed`: the greatest capacity that it must be confirmed for; if none, why not, and what
+    covers it."""
 
     confirmed: int = 0
     reason: str = ""
@@ -63,7 +64,7 @@ def run(
     listed = ledger()
 
     def limit(name: str) -> float:
-        return seconds if listed.get(name, Listed(capacity)).confirmed >= capacity else BRIEF
+        return seconds if listed.get(name, Listed(capacity)).confirmed else BRIEF
 
     started = [executor.submit(examined, name, capacity, limit(name)) for name in names]
     for future in as_completed(started):
@@ -83,7 +84,7 @@ def departures(outcomes: tuple[Outcome, ...], capacity: int) -> tuple[str, ...]:
             found.append(f"{name} is {claim.verdict.value}: {claim.message}")
         elif claim.verdict is Verdict.UNCONFIRMED and entry.confirmed >= capacity:
             found.append(f"{name} is no longer confirmed at capacity {capacity}")
-        elif claim.verdict is Verdict.CONFIRMED and entry.confirmed < capacity:
+        elif claim.verdict is Verdict.CONFIRMED and not entry.confirmed:
             found.append(f"{name} is confirmed at capacity {capacity}: let the ledger say so")
         if planted.verdict is not Verdict.REFUTED:
             found.append(f"{name}: its planted fault is {planted.verdict.value}, not refuted")
