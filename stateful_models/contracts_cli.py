@@ -69,7 +69,7 @@ def table(told: list[Line]) -> Table:
 
 
 def contracts_command(
-    capacity: Annotated[int, typer.Option(min=1, max=8, help="Entries of a pool.")] = 3,
+    capacity: Annotated[int, typer.Option(min=3, max=8, help="Entries of a pool.")] = 3,
     only: Annotated[str, typer.Option(help="Only conditions whose name has this in it.")] = "",
     seconds: Annotated[float, typer.Option(min=1, help="For each condition, at most.")] = 60.0,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = os.cpu_count() or 1,
@@ -79,6 +79,7 @@ def contracts_command(
     writable(json)
     if find_spec("crosshair") is None:
         refuse("this needs CrossHair: pip install 'kvref[contracts]'")
+    from stateful_models.contracts.canaries import CANARIES, false_notes, sing
     from stateful_models.contracts.ledger import CONDITIONS, departures
 
     names = tuple(name for name in CONDITIONS if only.lower() in name.lower())
@@ -88,6 +89,7 @@ def contracts_command(
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(jobs, context) as executor:
+            sung = tuple(executor.map(sing, range(len(CANARIES))))
             outcomes = gathered(names, capacity, seconds, executor)
     except BrokenExecutor:
         refuse("CrossHair ended the process that it ran in")
@@ -103,7 +105,7 @@ def contracts_command(
         if not line.verdict.startswith("confirmed"):
             console.print(f"  {line.condition}: {line.reason}; covered by {line.covered_by}")
     write_json(json, told)
-    wrong = departures(outcomes, capacity)
+    wrong = (*false_notes(sung), *departures(outcomes, capacity))
     for one in wrong:
         complain(one)
     if wrong:

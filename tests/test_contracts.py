@@ -11,7 +11,7 @@ from kvref.policy import PriorityOrder
 from stateful_models.cli import app
 from stateful_models.contracts import canaries
 from stateful_models.contracts.ledger import CONDITIONS, Outcome, departures, ledger, run
-from stateful_models.contracts.symbolic import Judgement, Verdict, judged
+from stateful_models.contracts.symbolic import Judgement, Verdict
 
 CAPACITY = 3
 SECONDS = 120.0  # of processor time; the slowest takes 20 on a busy machine
@@ -28,18 +28,20 @@ def executor() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-def sing(number: int) -> Judgement:
-    return judged(canaries.CANARIES[number].claim, 30.0)
-
-
 def test_crosshair_tells_true_from_false_of_tuples_lists_and_dicts(
     executor: ProcessPoolExecutor,
 ) -> None:
     """First of all: where it errs, in the order of a dict, it errs in the way that is known."""
-    said = executor.map(sing, range(len(canaries.CANARIES)))
-    assert {c.name: j.verdict for c, j in zip(canaries.CANARIES, said, strict=True)} == {
-        canary.name: canary.told for canary in canaries.CANARIES
-    }
+    said = tuple(executor.map(canaries.sing, range(len(canaries.CANARIES))))
+    assert canaries.false_notes(said) == ()
+    assert {judgement.verdict for judgement in said} == set(Verdict) - {Verdict.UNCONFIRMED}
+
+
+def test_a_canary_that_sings_falsely_is_told() -> None:
+    right = [Judgement(canary.told, "", 0.0) for canary in canaries.CANARIES]
+    (told,) = canaries.false_notes((UNCONFIRMED, *right[1:]))
+    assert "list: appending adds one at the end" in told
+    assert "not confirmed over all paths" in told
 
 
 def test_every_condition_is_as_the_ledger_says(executor: ProcessPoolExecutor) -> None:

@@ -7,7 +7,7 @@ what the conditions must therefore not depend on.
 from typing import Final, NamedTuple
 
 from stateful_models.contracts.condition import Theorem
-from stateful_models.contracts.symbolic import Verdict
+from stateful_models.contracts.symbolic import Judgement, Verdict, judged
 
 
 class Canary(NamedTuple):
@@ -119,3 +119,18 @@ CANARIES: Final = (
     ),
     Canary("an exception is no counterexample", crash, Verdict.CRASHED),
 )
+
+
+def sing(number: int) -> Judgement:
+    """What CrossHair says of one of them."""
+    return judged(CANARIES[number].claim, 30.0)
+
+
+def false_notes(said: tuple[Judgement, ...]) -> tuple[str, ...]:
+    """Where CrossHair said something else than it must; one line each."""
+    return tuple(
+        f"CrossHair says {judgement.verdict.value} of {canary.name!r}, not {canary.told.value}: "
+        "what it confirms cannot be relied on"
+        for canary, judgement in zip(CANARIES, said, strict=True)
+        if judgement.verdict is not canary.told
+    )
