@@ -78,13 +78,16 @@ def extended(state: SearchState, env: EnvId, given: Given, label: int) -> tuple[
     return state._replace(manager=manager), Ref(len(heap.objects))
 
 
-def keep(state: SearchState, tier: Tier, env: EnvId, place: Place, ref: Ref) -> SearchState:
-    """Store a node's context. A client that does not recompute leaves what its key has."""
+def keep(
+    state: SearchState, tier: Tier, env: EnvId, place: Place, ref: Ref
+) -> tuple[SearchState, frozenset[Where]]:
+    """Store a node's context; where. A client that does not recompute leaves what its key has."""
     where = pool_name(state, tier, env), key(state.client.keying, env, place)
     if not (state.client.recomputes or tier is Tier.INIT or where not in stored(state)):
-        return state
+        return state, NOTHING
     manager, _ = manager_step(state.manager, On(tier, env, Set(where[1], ref)))
-    return state._replace(manager=manager, written=state.written | {where})
+    put = frozenset({where})
+    return state._replace(manager=manager, written=state.written | put), put
 
 
 class Row(NamedTuple):
@@ -112,15 +115,14 @@ def inferred(
         state, ref = extended(state, env, one, made.labels[-1])
         refs.append(ref)
     modelled = stored(state)
+    put: frozenset[Where] = NOTHING
     for (env, _, made), ref in zip(rows, refs, strict=True):
-        state = keep(state, tier, env, made, ref)
+        state, where = keep(state, tier, env, made, ref)
+        put |= where
     visits = tuple(
         Visit(node(env, state.weights, parent), one.context)
         for (env, parent, _), one in zip(rows, given, strict=True)
         if parent is not None
-    )
-    put = frozenset(
-        (pool_name(state, tier, env), key(state.client.keying, env, made)) for env, _, made in rows
     )
     seen = SearchStep(
         state.client.context_length, 1, visits, before, modelled, stored(state), written, put

@@ -122,7 +122,8 @@ def show(console: Console, rows: list[Row], seconds: float) -> None:
         if row.name in ONLY_ONE and len(row.caught_by) == 1:
             console.print(f"{row.name}: only by one, since {ONLY_ONE[row.name]}", highlight=False)
         elif not row.told:
-            told = "not caught" if not row.caught_by else "caught by one method alone"
+            once = "caught by one method alone" if len(row.caught_by) == 1 else f"no {row.law}"
+            told = once if row.caught_by else "not caught"
             console.print(f"[bold red]{row.name} is {told}[/]")
 
 

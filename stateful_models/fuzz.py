@@ -13,7 +13,8 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeAlias
+from unittest import SkipTest
 
 import msgspec
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -25,6 +26,7 @@ from hypothesis.database import (
 from hypothesis.errors import FlakyFailure
 from hypothesis.reporting import with_reporter
 from hypothesis.stateful import run_state_machine_as_test
+from msgspec import Meta
 
 from spec.profile import Profile
 from stateful_models.check import AnyOp, AnyScope, Target, pool_factories
@@ -62,17 +64,22 @@ class Ran(NamedTuple):
     found: Found | None
 
 
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
 class Record(msgspec.Struct, forbid_unknown_fields=True):
-    """A campaign so far, as it lies in its file."""
+    """A campaign so far, as it lies in its file. `seeds`: how many have been dealt; a run that was
+    cut off is not done again."""
 
     subject: str
-    runs: int = 0
-    seconds: float = 0.0
-    examples: int = 0
-    steps: int = 0
-    deepest: int = 0
-    failures: int = 0
-    operations: dict[str, int] = {}
+    seeds: Count = 0
+    runs: Count = 0
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    examples: Count = 0
+    steps: Count = 0
+    deepest: Count = 0
+    failures: Count = 0
+    operations: dict[str, Count] = {}
     occurred: list[str] = []
 
     def add(self, ran: Ran) -> None:
@@ -108,8 +115,11 @@ class Store:
 
     def check(self) -> None:
         """Refuse, before a long run, a place that cannot be used."""
+        probe = self.folder / "examples" / "probe"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
         except OSError as error:
             raise CampaignError(f"{self.folder} is no folder to use: {error.strerror}") from error
         if self.redis is None:
@@ -130,9 +140,12 @@ class Store:
         if not path.exists():
             return Record(subject)
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Record)
+            found = msgspec.json.decode(path.read_bytes(), type=Record)
         except (OSError, msgspec.MsgspecError) as error:
             raise CampaignError(f"{path} holds no campaign: {error}") from error
+        if found.subject != subject:
+            raise CampaignError(f"{path} holds a campaign of {found.subject}, not of {subject}")
+        return found
 
     def save(self, record: Record) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -187,6 +200,8 @@ def run(
     try:
         with with_reporter(lambda text: None):
             run_state_machine_as_test(seed(number)(machine), settings=chosen)
+    except SkipTest:  # nothing to replay
+        return Ran(coverage, None)
     except DivergedError as wrong:
         return Ran(coverage, Found(part.kind, wrong.scope, wrong.divergence))
     except FlakyFailure as flaky:  # a subject that does not do the same twice
@@ -200,22 +215,29 @@ def run(
 def campaign(
     target: Target, record: Record, store: Store, seconds: float, jobs: int, executor: Executor
 ) -> Iterator[Ran]:
-    """Runs until the time is up or something was found; the record is saved after each."""
+    """What was found before, replayed in every part; then runs, until no more may start or
+    something was found. Every part is run once at least. The record is saved after each."""
     began, before = monotonic(), record.seconds
     kinds, started = parts(target), set[Future[Ran]]()
-    number = record.runs
+    replays, dealt = list(kinds), 0
     while True:
-        over = monotonic() - began >= seconds
-        while not over and len(started) < jobs:
-            part = kinds[number % len(kinds)]
-            started.add(executor.submit(partial(run, target.name, part, number, store)))
-            number += 1
+        more = dealt < len(kinds) or monotonic() - began < seconds
+        while len(started) < jobs and (replays or more):
+            if replays:
+                old = partial(run, target.name, replays.pop(), 0, store, 1, (Phase.reuse,))
+                started.add(executor.submit(old))
+                continue
+            part = kinds[record.seeds % len(kinds)]
+            started.add(executor.submit(partial(run, target.name, part, record.seeds, store)))
+            record.seeds, dealt = record.seeds + 1, dealt + 1
+            more = dealt < len(kinds) or monotonic() - began < seconds
         if not started:
             return
         done, started = wait(started, return_when=FIRST_COMPLETED)
         for future in done:
             ran = future.result()
-            record.add(ran)
+            if ran.coverage.examples:
+                record.add(ran)
             record.seconds = before + monotonic() - began
             store.save(record)
             yield ran

@@ -50,7 +50,7 @@ def fuzz_command(
     subject: Annotated[
         str | None, typer.Argument(help="Your cache, as module:factory. Default: kvref itself.")
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.01, help="How long, at most.")] = 10.0,
+    minutes: Annotated[float, typer.Option(min=0.01, help="No run starts after so long.")] = 10.0,
     jobs: Annotated[
         int, typer.Option(min=1, max=256, help="Processes. Default: one a core.")
     ] = os.cpu_count() or 1,
@@ -94,7 +94,9 @@ def fuzz_command(
         if repro_file is not None:
             write(repro_file, repro(target, found.scope, found.divergence, found.kind))
     else:
-        console.print(f"[bold green]nothing found[/] in {record.steps:,} operations so far.")
+        console.print(f"[bold green]nothing found[/]; {record.steps:,} operations so far.")
+        if record.failures:
+            console.print("What earlier runs of this campaign found was replayed, and holds now.")
     write_json(json, summary(record, found))
     if found is not None:
         raise typer.Exit(1)

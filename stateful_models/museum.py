@@ -13,7 +13,8 @@ METHODS: Final = ("explore", "sample", "machine", "trace", "isolate", "client")
 
 
 class Caught(NamedTuple):
-    """What a method found: the laws broken, after how many operations."""
+    """What a method found: the laws broken, none where it does not tell, after how many operations
+    (of an alignment or a key: how many windows or states it takes)."""
 
     laws: tuple[str, ...]
     operations: int
@@ -58,8 +59,11 @@ class Row(NamedTuple):
 
     @property
     def told(self) -> bool:
-        """Two methods catch it, or one, and it is said why only that."""
-        return len(self.caught_by) >= 2 or (len(self.caught_by) == 1 and self.name in ONLY_ONE)
+        """Two methods catch it, or one, and it is said why only that; and for the law it breaks,
+        as far as a method tells which."""
+        named = {law for c in self.catches.values() if c.caught for law in c.caught.laws}
+        enough = len(self.caught_by) >= 2 or (len(self.caught_by) == 1 and self.name in ONLY_ONE)
+        return enough and (not named or self.law in named)
 
 
 ONLY_ONE: Final = {

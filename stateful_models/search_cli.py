@@ -17,6 +17,7 @@ from stateful_models.search_report import (
     Dropped,
     Threshold,
     Uncleared,
+    as_said,
     dropped,
     thresholds,
     uncleared,
@@ -47,7 +48,8 @@ def search_command(
     show_cases(console, cases)
     write_json(json, Told(sizes, cases, kept))
     expected = all(one.breaks != case.holds for one, case in zip(cases, CASES, strict=True))
-    if not (expected and all(one.confirmed for one in sizes)):
+    enough = all(one.seed_recur == one.least_recur for one in sizes)
+    if not (expected and enough and as_said(kept) and all(one.confirmed for one in sizes)):
         raise typer.Exit(1)
 
 
@@ -93,9 +95,9 @@ def show_uncleared(console: Console, kept: list[Uncleared]) -> None:
     console.print()
     console.print(table)
     console.print(
-        "One environment, two simulations a search. Under FIFO and PRIORITY an entry that is set "
-        "again keeps its age, and goes\nbefore its search is over: SEED is too small, by more with "
-        "every search. LRU needs no more than SEED gives.",
+        "One environment, two simulations a search, equal priorities. Under FIFO and PRIORITY an "
+        "entry that is set again\nkeeps its age, and goes before its search is over: SEED is too "
+        "small, by more with every search. LRU needs no more\nthan SEED gives.",
         highlight=False,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,7 +15,6 @@ from spec.sizing import Config, capacities
 from stateful_models.search_scope import Broken, SearchReport, SearchScope, explore_searches
 
 RETENTION: Final = frozenset({"S1"})
-PROVENANCE: Final = frozenset({"S2"})
 UNCLEARED: Final = (1, 2, 3, 4)  # searches
 
 
@@ -97,7 +97,7 @@ def threshold(envs: int, simulations: int, scope: RecurScope) -> Threshold:
     for policy in Policy:
         profile = Profile(policy, recur_scope=scope, counting=False)
         enough = explore_searches(retention_scope(envs, simulations, least, profile))
-        right = right and enough.closed and not enough.broken
+        right = right and enough.closed and "S1" not in enough.broken
         told.append(enough)
         if least > 1:
             short = retention_scope(envs, simulations, least - 1, profile)
@@ -124,8 +124,8 @@ def threshold(envs: int, simulations: int, scope: RecurScope) -> Threshold:
 def thresholds(envs: int, simulations: int) -> Iterator[Threshold]:
     for scope in RecurScope:
         for number in range(1, envs + 1):
-            for count in range(1, simulations + 1):
-                yield threshold(number, count, scope)
+            for each in range(1, simulations + 1):
+                yield threshold(number, each, scope)
 
 
 class Case(NamedTuple):
@@ -203,17 +203,22 @@ CASES: Final = (
 
 
 def dropped(case: Case) -> Dropped:
-    told = explore_searches(case.scope, PROVENANCE)
-    wrong = told.broken.get("S2")
+    """What holds is explored under every policy, and breaks S3 no more than S2."""
+    scope, states = case.scope, 0
+    wrong: Broken | None = None
+    for policy in Policy if case.holds else (Policy.FIFO,):
+        told = explore_searches(replace(scope, profile=replace(scope.profile, policy=policy)))
+        found = [told.broken[law] for law in ("S2", "S3") if law in told.broken]
+        states += told.states
+        wrong = wrong or (next(iter(found), None) if case.holds else told.broken.get("S2"))
     given, own = ("", "") if wrong is None else contexts(wrong.seen)
-    scope = case.scope
     return Dropped(
         case.precondition,
         scope.client.envs,
         scope.simulations,
         scope.recur,
         wrong is not None,
-        told.states,
+        states,
         history(wrong),
         given,
         own,
@@ -230,11 +235,26 @@ def contexts(seen: SearchStep) -> tuple[str, str]:
 
 
 def uncleared(policy: Policy, searches: int) -> Uncleared:
-    """One environment, two simulations of two actions a search, keys by imagined actions."""
-    profile, recur = Profile(policy, counting=False), 1
-    while True:
-        recur += 1
-        scope = SearchScope(STALE, 2, 1, recur, searches, actions=2, profile=profile)
-        told = explore_searches(scope, RETENTION)
-        if told.closed:
-            return Uncleared(policy.value, searches, recur, least_recur(1, 2, RecurScope.SHARED))
+    """One environment, two simulations of two actions a search, keys by imagined actions. The
+    least from which two more capacities hold as well."""
+    profile = Profile(policy, counting=False)
+    base = SearchScope(STALE, 2, 1, 1, searches, actions=2, profile=profile)
+
+    def holds(recur: int) -> bool:
+        return explore_searches(replace(base, recur=recur), RETENTION).closed
+
+    least = next(n for n in count(1) if all(holds(more) for more in (n, n + 1, n + 2)))
+    return Uncleared(policy.value, searches, least, least_recur(1, 2, RecurScope.SHARED))
+
+
+def as_said(kept: list[Uncleared]) -> bool:
+    """LRU needs what SEED gives; the others need more from the second search on, ever more."""
+    by_policy = {p: [one for one in kept if one.policy == p.value] for p in Policy}
+    for policy, rows in by_policy.items():
+        needs = [one.least_recur for one in rows]
+        growing = needs == sorted(set(needs)) and needs[0] == rows[0].seed_recur
+        if policy is Policy.LRU and any(one.least_recur != one.seed_recur for one in rows):
+            return False
+        if policy is not Policy.LRU and not growing:
+            return False
+    return True

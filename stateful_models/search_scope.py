@@ -10,7 +10,7 @@ from spec.pool import Pool
 from spec.profile import Profile
 from spec.search import step
 from spec.search_laws import SEARCH, SearchStep
-from spec.search_nodes import key
+from spec.search_nodes import Keying, key
 from spec.search_state import (
     Client,
     EndEpisode,
@@ -63,7 +63,8 @@ class SearchReport:
 class SearchScope:
     """So many searches of so many simulations, over pools of these capacities.
 
-    `actions`: how many a node offers; 0: each simulation takes one of its own. `changes`: whether
+    `actions`: how many a node offers, fewer than `OBSERVED`; 0: each simulation takes one of its
+    own. `changes`: whether
     episodes end and weights change between searches. `by_order`: states count as one if their
     pools hold the same nodes of the trees in the same order, whatever led to those nodes; that is
     all that S1 depends on, as long as no two nodes share a key.
@@ -122,7 +123,10 @@ class SearchScope:
 
     def order(self, stage: Stage) -> Hashable:
         """Each pool's nodes in eviction order. Where all are of this search, whichever leaves
-        breaks S1, so their order makes no difference."""
+        breaks S1, so their order makes no difference. For S1 only, and for a client that stores
+        every child under a key of its own."""
+        assert self.client.keying is Keying.HISTORY, "two nodes may share a key"
+        assert self.client.recomputes, "a child may not be stored"
         state, begun = stage
         names = {
             key(state.client.keying, env, place): (env, at)

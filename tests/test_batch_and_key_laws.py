@@ -145,3 +145,15 @@ LONG, WHOLE, SHORT = keyed(bytes(33)), keyed(bytes(64)), keyed(bytes(5))
 )
 def test_laws_of_keys_speak_of_their_pairs(pair: Pair, codes: list[str]) -> None:
     assert [law.code for law in KEYS if law.occurs(pair)] == codes
+
+
+def test_reported_lengths_are_the_windows_own() -> None:
+    """Though mask and padding agree with what is reported."""
+    batch = RIGHT.batch._replace(lengths=(2, 1, 1))
+    masks = tuple(visible(batch, row, 2) for row in range(3))
+    assert batch_broken(RIGHT._replace(batch=batch, masks=masks)) == ("B2",)
+
+
+def test_a_row_too_many_is_told() -> None:
+    batch = RIGHT.batch._replace(rows=(*RIGHT.batch.rows, (None, None)))
+    assert batch_broken(RIGHT._replace(batch=batch)) == ("B2", "B3")

@@ -86,7 +86,13 @@ def test_new_weights_end_the_search_and_empty_the_pools_of_a_client_that_forgets
 
 
 @pytest.mark.parametrize(
-    "op", [Simulate((0, 0), (0, 0, 0)), Simulate((0, 0, 0), (0, 0)), Simulate((0,) * 4, (0, 0, 0))]
+    "op",
+    [
+        Simulate((0, 0), (0, 0, 0)),
+        Simulate((0, 0, 0), (0, 0)),
+        Simulate((0,) * 4, (0,) * 3),
+        Simulate((0,) * 3, (0,) * 4),
+    ],
 )
 def test_a_simulation_has_a_node_and_an_action_for_each_environment(op: Simulate) -> None:
     state, _ = after(Root())

@@ -5,6 +5,7 @@ what the conditions must therefore not depend on.
 """
 
 from typing import Final, NamedTuple
+from unittest import TestCase
 
 from stateful_models.contracts.condition import Theorem
 from stateful_models.contracts.symbolic import Judgement, Verdict, judged
@@ -97,6 +98,12 @@ def crash(items: tuple[int, ...]) -> None:
     assert first == first + 0
 
 
+def somebody_elses_assert(number: int) -> None:
+    assert number >= 0
+    TestCase().assertNotEqual(number, 2)  # noqa: PT009 - an assert in another file
+    assert number == number + 0
+
+
 ORDER: Final = "dict order is modelled wrongly: nothing that is confirmed depends on it"
 CANARIES: Final = (
     Canary("list: appending adds one at the end", list_append, Verdict.CONFIRMED),
@@ -118,6 +125,7 @@ CANARIES: Final = (
         "so each condition has a planted fault, whose counterexample meets what is given",
     ),
     Canary("an exception is no counterexample", crash, Verdict.CRASHED),
+    Canary("nor is an assert that fails elsewhere", somebody_elses_assert, Verdict.CRASHED),
 )
 
 

@@ -140,6 +140,7 @@ def same_set(policy: Policy, capacity: int) -> Theorem:
         after, answer = step(between, Set(Key(key), OLD, rank if ranked else 0))
         assert isinstance(answer, Stored)
         assert slot == answer.slot
+        assert len(pool) == len(after.pool.entries)
         assert pool._order.victim() == victim(after.pool).key
         assert all(
             pool._slots[e.key] == e.slot and pool._order.priority(e.key) in (None, e.priority)
@@ -232,14 +233,14 @@ def equivalences() -> Iterator[Condition]:
     for policy in (Policy.FIFO, Policy.LRU):
         yield Condition(
             f"same order {policy.value}",
-            "A hit and a set leave the same eviction order.",
+            "Two touches of kvref's order leave it as a hit and a set leave the specification's.",
             partial(same_order, policy),
             faults.TOUCHES[policy],
         )
     for policy in Policy:
         yield Condition(
             f"same set {policy.value}",
-            "kvref's pool stores, evicts and answers as the specification's.",
+            "A full pool of kvref's has the same keys, slots and victim after a hit and a set.",
             partial(same_set, policy),
             faults.TOUCHES[policy],
         )

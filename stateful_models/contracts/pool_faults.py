@@ -3,10 +3,11 @@
 from typing import Final
 
 from spec.heap import Heap
-from spec.ops import Contents, Hit, Key, PoolOp, Ref, Refused, Response, SlotId, Stored
+from spec.ops import Contents, Counters, Hit, Key, PoolOp, Ref, Refused, Response, SlotId, Stored
 from spec.pool import (
     Entry,
     Pool,
+    clear,
     deliver,
     find,
     get,
@@ -78,8 +79,9 @@ def get_removes(pool: Pool, heap: Heap, key: Key) -> Stepped:
     )
 
 
-def clear_leaves_one(pool: Pool, heap: Heap) -> Stepped:
-    return with_entries(pool, pool.entries[:1], pool.counters), heap, Refused()
+def clear_resets(pool: Pool, heap: Heap) -> Stepped:
+    after, heap, response = clear(pool, heap)
+    return after._replace(counters=Counters(cleared=len(pool.entries))), heap, response
 
 
 def refusal_clears(pool: Pool, heap: Heap, op: PoolOp) -> Stepped:
@@ -119,7 +121,7 @@ UPDATE_RENEWS_AGE: Final = UPDATE_KEEPS_AGE
 UPDATE_MOVES: Final = in_pool("update", update_moves)
 UPDATE_KEEPS_PRIORITY: Final = in_pool("update", update_keeps_priority)
 GET_REMOVES: Final = in_pool("get", get_removes)
-CLEAR_LEAVES_ONE: Final = in_pool("clear", clear_leaves_one)
+CLEAR_RESETS: Final = in_pool("clear", clear_resets)
 REFUSAL_CLEARS: Final = in_pool("pool_step", refusal_clears)
 EVICTION_UNCOUNTED: Final = in_pool("put", eviction_uncounted)
 MISS_UNCOUNTED: Final = in_pool("get", miss_uncounted)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from spec.heap_laws import identity
-from spec.ops import Clear, Contents, Get, Key, Ref, Set
+from spec.ops import Clear, Contents, Counters, Get, Key, Op, Ref, Set
 from spec.pool import Entry, Pool, PoolState
 from spec.pool_laws import (
     atomicity,
@@ -45,10 +45,21 @@ def of_get(policy: Policy, law: Predicate, capacity: int) -> Theorem:
     return theorem
 
 
-def of_clear(policy: Policy, law: Predicate, capacity: int) -> Theorem:
-    def theorem(rows: tuple[Row, ...]) -> None:
+def balanced(counters: Counters, residents: int) -> bool:
+    """P9 before: no count is negative, and what came in is here or has left."""
+    came, left = counters.insertions + counters.carried, counters.evictions + counters.cleared
+    return all(count >= 0 for count in counters) and came == residents + left
+
+
+def of_counted(op: Callable[[Key], Op], policy: Policy, law: Predicate, capacity: int) -> Theorem:
+    """Over all counters that balance, too."""
+
+    def theorem(rows: tuple[Row, ...], counters: Counters, key: int) -> None:
         assert apart(rows, capacity)
-        seen = transition(state(policy, capacity, rows), Clear())
+        assert balanced(counters, len(rows))
+        before = state(policy, capacity, rows)
+        counted = before._replace(pool=before.pool._replace(counters=counters))
+        seen = transition(counted, op(Key(key)))
         assert law(seen)
 
     return theorem
@@ -83,6 +94,14 @@ def of_objects(asks: bool, policy: Policy, law: Predicate, capacity: int) -> The
         assert law(seen)
 
     return theorem
+
+
+def setting(key: Key) -> Op:
+    return Set(key, NEW)
+
+
+def clearing(key: Key) -> Op:
+    return Clear()
 
 
 class Kind(NamedTuple):
@@ -128,10 +147,16 @@ KINDS: Final = (
         },
     ),
     Kind("P6", "get", get, of_get, everywhere(faults.GET_REMOVES)),
-    Kind("P7", "clear", clear, of_clear, everywhere(faults.CLEAR_LEAVES_ONE)),
+    Kind("P7", "clear", clear, partial(of_counted, clearing), everywhere(faults.CLEAR_RESETS)),
     Kind("P8", "set", atomicity, of_refusal, everywhere(faults.REFUSAL_CLEARS)),
-    Kind("P9", "set", conservation, of_set, everywhere(faults.EVICTION_UNCOUNTED)),
-    Kind("P9", "get", conservation, of_get, everywhere(faults.MISS_UNCOUNTED)),
+    Kind(
+        "P9",
+        "set",
+        conservation,
+        partial(of_counted, setting),
+        everywhere(faults.EVICTION_UNCOUNTED),
+    ),
+    Kind("P9", "get", conservation, partial(of_counted, Get), everywhere(faults.MISS_UNCOUNTED)),
     Kind("R1", "set", identity, partial(of_objects, False), {FIFO: faults.STORES_ANOTHER}),
     Kind("R1", "get", identity, partial(of_objects, True), {FIFO: faults.DELIVERS_FIRST}),
 )

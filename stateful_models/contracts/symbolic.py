@@ -1,7 +1,9 @@
 """CrossHair on one theorem. Only "confirmed over all paths" counts as confirmed."""
 
+import re
 import sys
 from enum import Enum
+from inspect import getsourcefile
 from time import perf_counter
 from typing import NamedTuple
 
@@ -42,15 +44,16 @@ def judged(theorem: Theorem, seconds: float) -> Judgement:
     if not messages:
         return Judgement(Verdict.CRASHED, "CrossHair found no condition to check", taken)
     worst = max(messages, key=lambda message: message.state)
-    return Judgement(verdict(worst), " ".join(worst.message.split()), taken)
+    return Judgement(verdict(worst, theorem), " ".join(worst.message.split()), taken)
 
 
-def verdict(message: AnalysisMessage) -> Verdict:
+def verdict(message: AnalysisMessage, theorem: Theorem) -> Verdict:
     """A crash exits like a counterexample: only a failed assert of the theorem's is one."""
     if message.state is MessageType.CONFIRMED:
         return Verdict.CONFIRMED
     if message.state is MessageType.CANNOT_CONFIRM:
         return Verdict.UNCONFIRMED
+    frames = re.findall(r'File "(.+)", line', message.traceback)
+    own = frames[-1:] == [getsourcefile(theorem)]
     asserted = message.message.startswith("AssertionError")
-    unreachable = "unreachable" in message.message
-    return Verdict.REFUTED if asserted and not unreachable else Verdict.CRASHED
+    return Verdict.REFUTED if asserted and own else Verdict.CRASHED

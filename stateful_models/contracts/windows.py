@@ -45,9 +45,11 @@ def of_drop(capacity: int) -> Theorem:
         assert 0 <= size <= room
         assert 0 <= new <= room
         gone = drop(room, size, new)
-        fits = size - gone + new <= room
-        assert fits
-        assert gone in (0, size) or (gone % 2 == 0 and size - gone + 2 + new > room)
+        next_fewer = gone - 2 if gone % 2 == 0 else gone - 1
+        assert 0 <= gone <= size
+        assert size - gone + new <= room
+        assert gone % 2 == 0 or gone == size
+        assert gone == 0 or size - next_fewer + new > room
 
     return theorem
 
@@ -102,6 +104,10 @@ def drops_singly(capacity: int, size: int, new: int) -> int:
     return max(size + new - capacity, 0)
 
 
+def drops_all(capacity: int, size: int, new: int) -> int:
+    return size if size + new > capacity else 0
+
+
 def keeps_oldest(part: Part, capacity: int, new: Columns) -> Part:
     dropped = drop(capacity, len(part.tokens), len(new))
     return Part(part.tokens[: len(part.tokens) - dropped] + new, part.first + dropped)
@@ -149,7 +155,7 @@ def window_conditions() -> Iterator[Condition]:
         "W2 drop count",
         "The fewest tokens go, an even number, or all of them.",
         of_drop,
-        Fault(HERE, "drop", drops_singly),
+        Fault(HERE, "drop", drops_all),
     )
     yield Condition(
         "B1 round trip",
