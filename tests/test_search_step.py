@@ -49,6 +49,17 @@ def test_a_new_search_has_no_trees_and_no_episode_behind_it() -> None:
     assert (state.searching, state.weights, state.written) == (False, 0, frozenset())
 
 
+def test_what_a_step_put_is_of_every_environment() -> None:
+    """Also where one environment's entry pushed out another's within the step (S1)."""
+    state, seen = after(Root())
+    assert seen.put == stored(state).keys() == state.written
+    small, seen = step(begun(recur=2), Root())
+    small, seen = step(small, ONCE)
+    assert len(seen.put) == 3
+    assert len(seen.put - stored(small).keys()) == 1
+    assert small.written == seen.put | seen.written
+
+
 def test_an_episode_that_ends_takes_its_own_roots_only() -> None:
     before, _ = after(Root(), ONCE)
     state, seen = step(before, EndEpisode(EnvId(0)))
