@@ -12,16 +12,13 @@ from spec.ops import Counters
 from spec.pool import Pool
 from spec.profile import Policy
 from stateful_models.contracts.condition import Fault
+from stateful_models.contracts.windows import drops_singly
 
 PLACE: Final[Callable[[PriorityOrder, int, float], None]] = PriorityOrder.place
 FIFO_INIT: Final = FifoOrder.__init__
 RESET: Final = CacheStats.reset
 INSERT: Final = KVCachePool._insert
 THERE: Final = "stateful_models.contracts.equivalences"
-
-
-def drops_singly(capacity: int, size: int, new: int) -> int:
-    return max(size + new - capacity, 0)
 
 
 def sizes_for_one(

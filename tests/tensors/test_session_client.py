@@ -1,7 +1,6 @@
 """kvref's search session, driven by the specification's own client: all small searches, and random
 ones beyond."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
@@ -12,7 +11,8 @@ from spec.profile import Ownership, Profile, RecurScope
 from spec.search_state import Client, SearchOp
 from stateful_models.bugs.tensors.stores_views import StoresViews
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
-from stateful_models.search_scope import SearchScope, Stage
+from stateful_models.museum_tensors import histories
+from stateful_models.search_scope import SearchScope
 from stateful_models.session_client import SessionClient
 
 SMALL = {
@@ -20,17 +20,6 @@ SMALL = {
     "two environments": SearchScope(Client(2), 1, 1, 2, 3, actions=2),
     "evicting": SearchScope(Client(1), 3, 1, 2, 1, actions=2),
 }
-
-
-def histories(
-    scope: SearchScope, stage: Stage, done: tuple[SearchOp, ...] = ()
-) -> Iterator[tuple[SearchOp, ...]]:
-    """Every search to its end."""
-    ops = tuple(scope.ops(stage))
-    if not ops:
-        yield done
-    for op in ops:
-        yield from histories(scope, scope.step(stage, op)[0], (*done, op))
 
 
 def first_difference(
@@ -45,7 +34,7 @@ def first_difference(
 def test_sessions_do_what_the_specified_client_does(name: str, ownership: Ownership) -> None:
     """Contexts, where they came from, and everything stored, after every step."""
     scope = replace(SMALL[name], profile=Profile(ownership=ownership, counting=False))
-    for history in histories(scope, scope.initial()):
+    for history in histories(scope):
         assert first_difference(scope, history) is None
 
 
@@ -72,7 +61,7 @@ def test_sessions_do_so_in_random_searches_beyond(recur_scope: RecurScope) -> No
 @pytest.mark.parametrize("session", [WorksInPlace, StoresViews])
 def test_a_wrong_session_differs(session: type[SearchSession]) -> None:
     scope = SMALL["evicting"]
-    found = [first_difference(scope, one, session) for one in histories(scope, scope.initial())]
+    found = [first_difference(scope, one, session) for one in histories(scope)]
     assert any(found)
 
 
