@@ -1,9 +1,13 @@
 """kvref: the reference KV cache of transformer world models that plan with tree search."""
 
+from kvref.departures import Cause, Departure, OnEvict, Resident
 from kvref.errors import (
     IntegrityError,
+    KVCacheAttributeError,
     KVCacheError,
     KVCacheIndexError,
+    KVCacheIOError,
+    KVCacheRaceError,
     KVCacheReentryError,
     KVCacheTypeError,
     KVCacheValueError,
@@ -13,31 +17,44 @@ from kvref.errors import (
 from kvref.integrity import Verifiable
 from kvref.keying import hash_state
 from kvref.manager import KVCacheManager, StatsSummary
+from kvref.observing import Cleared, Event, Got, LookedUp, Observer, Stored
 from kvref.ownership import Cloneable, Ownership, Sealable
 from kvref.policy import EvictionStrategy
-from kvref.pool import Cause, Departure, KVCachePool, OnEvict, Resident
-from kvref.recording import Recorder
+from kvref.pool import KVCachePool
+from kvref.ranks import Priority, Rank
+from kvref.recording import Fingerprinted, Recorder
 from kvref.sizing import PoolSizes, RecurScope, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
 
 __all__ = [
     "CacheStats",
     "Cause",
+    "Cleared",
     "Cloneable",
     "Departure",
+    "Event",
     "EvictionStrategy",
+    "Fingerprinted",
+    "Got",
     "IntegrityError",
+    "KVCacheAttributeError",
     "KVCacheError",
+    "KVCacheIOError",
     "KVCacheIndexError",
     "KVCacheManager",
     "KVCachePool",
+    "KVCacheRaceError",
     "KVCacheReentryError",
     "KVCacheTypeError",
     "KVCacheValueError",
+    "LookedUp",
     "LookupStats",
+    "Observer",
     "OnEvict",
     "Ownership",
     "PoolSizes",
+    "Priority",
+    "Rank",
     "Recorder",
     "RecurScope",
     "Resident",
@@ -45,6 +62,7 @@ __all__ = [
     "SealedError",
     "SizingProfile",
     "StatsSummary",
+    "Stored",
     "UnevenError",
     "Verifiable",
     "hash_state",

@@ -1,9 +1,9 @@
 """Whether a stored value is still as it was when it was set, for pools that verify."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol, TypeVar, cast
 
-from kvref.errors import IntegrityError, KVCacheTypeError, show
+from kvref.errors import IntegrityError, KVCacheTypeError, number, show
 
 V = TypeVar("V")
 
@@ -49,16 +49,14 @@ def verdicts(values: Mapping[int, object], marks: Mapping[int, object]) -> dict[
     return {key: Written(part) for key, part in found.items() if part is not None}
 
 
-def check(
-    pool: str,
-    values: Mapping[int, V],
-    marks: Mapping[int, object],
-    touch: Callable[[int], object] | None,
-    key: int,
-) -> None:
-    """Refuse a hit on a value written into since it was set; else refresh its recency."""
-    part = written(values[key], marks[key])
+def verified(pool: str, values: Mapping[int, V], marks: Mapping[int, object], key: int) -> V | None:
+    """The value under a key; raises `IntegrityError` if it was written into since it was set."""
+    value = values.get(key)
+    if value is None:
+        return None
+    part = written(value, marks[key])
     if part is not None:
-        raise IntegrityError(f"pool {pool!r}: key {key} was written into after it was set, {part}")
-    if touch is not None:
-        touch(key)
+        raise IntegrityError(
+            f"pool {pool!r}: key {number(key)} was written into after it was set, {part}"
+        )
+    return value

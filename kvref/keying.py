@@ -1,15 +1,18 @@
 """Keys: what identifies a latent state, and what may be used as a key or an environment id."""
 
+import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from itertools import islice
 from operator import index
-from typing import Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar, cast
 
 import xxhash
 
-from kvref.errors import KVCacheIndexError, KVCacheTypeError, KVCacheValueError, show
+from kvref.errors import KVCacheIndexError, KVCacheTypeError, KVCacheValueError, number, show
 
 T = TypeVar("T")
+
+MOST: Final = 1 << 16  # rows of one call: a sequence that is longer is taken for endless
 
 
 class SupportsBuffer(Protocol):
@@ -25,39 +28,89 @@ class SupportsArray(Protocol):
     def __array_interface__(self) -> Mapping[str, object]: ...
 
 
+class _Array(Protocol):
+    """An array with bytes in C order of its own accord, such as one of numpy's datetimes."""
+
+    def tobytes(self) -> bytes: ...
+
+
 def hash_state(state: SupportsBuffer | SupportsArray) -> int:
     """K1, K2: the xxh64 (seed 0) of the state's bytes in C order.
 
     The same in every process and for every memory layout, so a view, its copy and its Fortran
     order give one key. K3: shape and dtype are not distinguished, only bytes are.
 
-    Returns: 0 <= key < 2**64. Raises `KVCacheTypeError` for what has no plain bytes.
+    Returns: 0 <= key < 2**64. Raises `KVCacheTypeError` for what has no plain bytes: what offers
+    none, and arrays of Python objects, whose bytes are addresses.
     """
     try:
-        view = memoryview(cast(SupportsBuffer, state))
-    except (TypeError, ValueError, BufferError) as error:
+        plain = _plain(state)
+        return xxhash.xxh64_intdigest(plain)
+    except Exception as error:  # a foreign array may raise anything
+        if isinstance(error, KVCacheTypeError):
+            raise
         raise KVCacheTypeError(f"cannot hash {show(state)}: it offers no bytes") from error
-    if "O" in view.format:
+
+
+def _plain(state: object) -> memoryview | bytes:
+    """The bytes in C order; a view of them where they lie so."""
+    dtype = getattr(state, "dtype", None)
+    objects = bool(getattr(dtype, "hasobject", False))
+    try:
+        view = memoryview(cast(SupportsBuffer, state))
+    except (TypeError, ValueError, BufferError):
+        # numpy has arrays with plain bytes that no buffer format names, such as datetimes
+        if dtype is None or objects or not hasattr(state, "__array_interface__"):
+            raise
+        return cast(_Array, state).tobytes()
+    fields = re.sub(":[^:]*:", "", view.format)  # without the names of a record's fields
+    if objects or "O" in fields:
         raise KVCacheTypeError(f"cannot hash {show(state)}: its bytes are addresses of objects")
-    return xxhash.xxh64_intdigest(view if view.c_contiguous else view.tobytes())
+    return view if view.c_contiguous else view.tobytes()
+
+
+def kind_of(value: object) -> str:
+    """The dtype of an array's or tensor's scalar, as text; empty for everything else."""
+    try:
+        return str(getattr(value, "dtype", ""))
+    except Exception:  # a foreign attribute may raise anything
+        return ""
+
+
+def is_bool(value: object) -> bool:
+    """A truth value, of whatever library: no number, though many can be read as one."""
+    return isinstance(value, bool) or "bool" in kind_of(value)
+
+
+def as_flag(value: object, what: str) -> bool:
+    """A yes or no: whatever can be read as one."""
+    try:
+        return bool(value)
+    except Exception as error:  # an array of several, a foreign __bool__
+        raise KVCacheTypeError(f"{what} must be true or false, not {show(value)}") from error
 
 
 def as_integer(value: object, what: str) -> int:
     """Anything with `__index__`, but no bool."""
     if type(value) is int:
         return value
-    if not isinstance(value, bool):
-        with suppress(Exception):  # whatever a foreign __index__ raises, it is no integer
-            return index(value)  # type: ignore[arg-type]  # what has no __index__ raises
+    if not is_bool(value):
+        try:
+            return int(index(value))  # type: ignore[arg-type]  # what has no __index__ raises
+        except Exception as error:  # whatever a foreign __index__ raises, it is no integer
+            raise KVCacheTypeError(f"{what} must be an integer, not {show(value)}") from error
     raise KVCacheTypeError(f"{what} must be an integer, not {show(value)}")
 
 
 def as_tuple(values: Iterable[T], what: str) -> tuple[T, ...]:
     """Several values, whatever they come in."""
     try:
-        return tuple(values)
-    except TypeError as error:
+        told = tuple(islice(values, MOST + 1))
+    except Exception as error:  # a foreign iterator may raise anything
         raise KVCacheTypeError(f"{what} must be a sequence, not {show(values)}") from error
+    if len(told) > MOST:
+        raise KVCacheValueError(f"{what} must be at most {MOST}, not {show(values)}")
+    return told
 
 
 def as_key(value: object) -> int:
@@ -69,13 +122,20 @@ def as_env(value: object, env_num: int) -> int:
     """An environment id: an integer in 0 .. env_num - 1."""
     env = as_integer(value, "env_id")
     if not 0 <= env < env_num:
-        raise KVCacheIndexError(f"env_id must be in 0 .. {env_num - 1}, not {env}")
+        raise KVCacheIndexError(f"env_id must be in 0 .. {env_num - 1}, not {number(env)}")
     return env
+
+
+def as_count(value: object, what: str, least: int = 0, most: int = 2**62) -> int:
+    """A count: an integer of at least `least`."""
+    count = as_integer(value, what)
+    if count < least:
+        raise KVCacheValueError(f"{what} must be at least {least}, not {number(count)}")
+    if count > most:
+        raise KVCacheValueError(f"{what} must be at most {most}, not {number(count)}")
+    return count
 
 
 def as_size(value: object, what: str) -> int:
     """A capacity or a count: an integer of at least 1."""
-    size = as_integer(value, what)
-    if size < 1:
-        raise KVCacheValueError(f"{what} must be at least 1, not {size}")
-    return size
+    return as_count(value, what, 1)

@@ -2,16 +2,22 @@
 pool."""
 
 import logging
+from copy import copy
 from itertools import chain
-from typing import Generic, SupportsFloat, SupportsIndex, TypedDict, TypeVar
+from typing import Generic, SupportsIndex, TypedDict, TypeVar, cast
 
-from kvref.errors import KVCacheValueError
-from kvref.keying import as_env, as_key, as_size
+from kvref.departures import OnEvict
+from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.fixed import Fixed
+from kvref.keying import as_env, as_flag, as_key, as_size
+from kvref.observing import Audience, LookedUp, Observer
 from kvref.ownership import Ownership
 from kvref.policy import EvictionStrategy
-from kvref.pool import KVCachePool, OnEvict, clear_together
+from kvref.pool import KVCachePool
+from kvref.ranks import Priority
 from kvref.sizing import RecurScope, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
+from kvref.together import clear_together
 
 V = TypeVar("V")
 
@@ -31,7 +37,8 @@ class KVCacheManager(Generic[V]):
     """Caches for root inference (init), recurrent inference (recur) and the batch at hand (wm).
 
     A failed operation changes nothing. Pools are named init:0, init:1, ..., recur, wm; with a
-    recur pool for each environment recur:0, recur:1, ...
+    recur pool for each environment recur:0, recur:1, ... A copy has pools of its own, copied as
+    `KVCachePool` says, and lists of its own; observers stay behind.
 
     Args:
         config: any object with the attributes that `sizing` reads: `num_simulations`, and
@@ -43,6 +50,14 @@ class KVCacheManager(Generic[V]):
         recur_scope: SHARED, or PER_ENV: with a recur pool for each environment no environment can
             observe another (M5), and operations on recur must name theirs.
     """
+
+    env_num = Fixed[int]()
+    enable_stats = Fixed[bool]()
+    recur_scope = Fixed[RecurScope]()
+    init_pools = Fixed[tuple[KVCachePool[V], ...]]()
+    recur_pools = Fixed[tuple[KVCachePool[V], ...]]()
+    wm_pool = Fixed[KVCachePool[V]]()
+    lookup_stats = Fixed[LookupStats | None]()
 
     def __init__(
         self,
@@ -59,42 +74,79 @@ class KVCacheManager(Generic[V]):
     ) -> None:
         sizes = pool_sizes(config, env_num, sizing, recur_scope)
         apart = recur_scope is RecurScope.PER_ENV
+        self._enable_stats = as_flag(enable_stats, "enable_stats")
 
         def pool(size: int, name: str) -> KVCachePool[V]:
             return KVCachePool(
                 size,
                 eviction_strategy,
-                enable_stats,
+                self._enable_stats,
                 name,
                 ownership=ownership,
                 on_evict=on_evict,
                 verify=verify,
             )
 
-        self.env_num = as_size(env_num, "env_num")
-        self.enable_stats = enable_stats
-        self.init_pools = [pool(sizes.init, f"init:{env}") for env in range(self.env_num)]
-        names = [f"recur:{env}" for env in range(self.env_num)] if apart else ["recur"]
-        self.recur_scope = recur_scope
-        self.recur_pools = [pool(sizes.recur, name) for name in names]
-        self.wm_pool = pool(sizes.wm, "wm")
-        self.lookup_stats = LookupStats() if enable_stats else None
-        self.keys_values_wm_list: list[V] = []
-        self.keys_values_wm_size_list: list[int] = []
-        logger.info(
-            "%d init pools of %d entries, %d recur of %d, wm %d; %s, %s",
-            self.env_num,
-            sizes.init,
-            len(self.recur_pools),
-            sizes.recur,
-            sizes.wm,
-            eviction_strategy.name,
-            ownership.name,
-        )
+        self._env_num = as_size(env_num, "env_num")
+        self._init_pools = tuple([pool(sizes.init, f"init:{env}") for env in range(self._env_num)])
+        names = [f"recur:{env}" for env in range(self._env_num)] if apart else ["recur"]
+        self._recur_scope = recur_scope
+        self._recur_pools = tuple([pool(sizes.recur, name) for name in names])
+        self._wm_pool = pool(sizes.wm, "wm")
+        self._lookup_stats = LookupStats() if self._enable_stats else None
+        self._wm_lists: dict[str, list[object]] = {"values": [], "sizes": []}
+        self._share_audience()
+        logger.info("%r: %s, %s", self, eviction_strategy.name, ownership.name)
+
+    def _share_audience(self) -> None:
+        """One for all pools, so that events come in the order of the manager's operations."""
+        self._audience = Audience()
+        for pool in self.pools:
+            pool._observed_by(self._audience)
 
     def __getstate__(self) -> dict[str, object]:
-        """What a copy or a pickle takes along: not the methods that a `Recorder` shadows."""
-        return {name: value for name, value in vars(self).items() if name != "hierarchical_get"}
+        """What a copy or a pickle takes along: pools and counters of its own, no observers."""
+        pools = [copy(pool) for pool in self.pools]
+        envs, recurs = self._env_num, len(self._recur_pools)
+        return {
+            **{name: value for name, value in vars(self).items() if name != "_audience"},
+            "_init_pools": tuple(pools[:envs]),
+            "_recur_pools": tuple(pools[envs : envs + recurs]),
+            "_wm_pool": pools[-1],
+            "_lookup_stats": copy(self._lookup_stats),
+            "_wm_lists": {name: list(values) for name, values in self._wm_lists.items()},
+        }
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self._share_audience()
+
+    def observe(self, observer: Observer[V]) -> None:
+        """Tell `observer` of every operation on every pool, also of those called directly, and of
+        each hierarchical lookup; see `kvref.observing`."""
+        self._audience.add(cast(Observer[object], observer), None)
+
+    def unobserve(self, observer: Observer[V]) -> None:
+        """Tell it no more; nothing happens if it was not told."""
+        self._audience.remove(cast(Observer[object], observer), None)
+
+    @property
+    def keys_values_wm_list(self) -> list[V]:
+        """The working list of the batch at hand; may be assigned, and is emptied with wm."""
+        return cast(list[V], self._wm_lists["values"])
+
+    @keys_values_wm_list.setter
+    def keys_values_wm_list(self, values: list[V]) -> None:
+        self._wm_lists["values"] = _as_list(values, "keys_values_wm_list")
+
+    @property
+    def keys_values_wm_size_list(self) -> list[int]:
+        """Their sizes; may be assigned, and is emptied with wm."""
+        return cast(list[int], self._wm_lists["sizes"])
+
+    @keys_values_wm_size_list.setter
+    def keys_values_wm_size_list(self, sizes: list[int]) -> None:
+        self._wm_lists["sizes"] = _as_list(sizes, "keys_values_wm_size_list")
 
     @property
     def pools(self) -> tuple[KVCachePool[V], ...]:
@@ -108,14 +160,14 @@ class KVCacheManager(Generic[V]):
 
     def _recur_pool(self, env_id: SupportsIndex | None) -> KVCachePool[V]:
         if env_id is not None:
-            env = as_env(env_id, self.env_num)
-            return self.recur_pools[env if self.recur_scope is RecurScope.PER_ENV else 0]
-        if self.recur_scope is RecurScope.PER_ENV:
+            env = as_env(env_id, self._env_num)
+            return self._recur_pools[env if self._recur_scope is RecurScope.PER_ENV else 0]
+        if self._recur_scope is RecurScope.PER_ENV:
             raise KVCacheValueError("each environment has its own recur pool: env_id, not None")
-        return self.recur_pools[0]
+        return self._recur_pools[0]
 
     def _init_pool(self, env_id: SupportsIndex) -> KVCachePool[V]:
-        return self.init_pools[as_env(env_id, self.env_num)]
+        return self._init_pools[as_env(env_id, self._env_num)]
 
     def get_init_cache(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> V | None:
         return self._init_pool(env_id).get(cache_key)
@@ -126,7 +178,7 @@ class KVCacheManager(Generic[V]):
         cache_key: SupportsIndex,
         kv_cache: V,
         *,
-        priority: SupportsFloat | None = None,
+        priority: Priority | None = None,
     ) -> int:
         """Store in the environment's own pool; returns the slot."""
         return self._init_pool(env_id).set(cache_key, kv_cache, priority=priority)
@@ -141,20 +193,20 @@ class KVCacheManager(Generic[V]):
         cache_key: SupportsIndex,
         kv_cache: V,
         *,
-        priority: SupportsFloat | None = None,
+        priority: Priority | None = None,
         env_id: SupportsIndex | None = None,
     ) -> int:
         """Store in the pool that all environments share, or in `env_id`'s own; returns the slot."""
         return self._recur_pool(env_id).set(cache_key, kv_cache, priority=priority)
 
     def get_wm_cache(self, cache_key: SupportsIndex) -> V | None:
-        return self.wm_pool.get(cache_key)
+        return self._wm_pool.get(cache_key)
 
     def set_wm_cache(
-        self, cache_key: SupportsIndex, kv_cache: V, *, priority: SupportsFloat | None = None
+        self, cache_key: SupportsIndex, kv_cache: V, *, priority: Priority | None = None
     ) -> int:
         """Store in the pool of the batch at hand; returns the slot."""
-        return self.wm_pool.set(cache_key, kv_cache, priority=priority)
+        return self._wm_pool.set(cache_key, kv_cache, priority=priority)
 
     def hierarchical_get(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> V | None:
         """M3: the environment's init entry, else the recur entry, else None.
@@ -162,20 +214,37 @@ class KVCacheManager(Generic[V]):
         A hit in init leaves the recur pool untouched, counters included. M6: counted once in
         `lookup_stats`, beside the pools' own counters.
         """
-        pool, recur = self._init_pool(env_id), self._recur_pool(env_id)
-        key, seen = as_key(cache_key), self.lookup_stats
-        value = pool.get(key)
-        if value is not None:
-            if seen is not None:
-                seen.init_hits += 1
-            return value
-        value = recur.get(key)
-        if seen is not None:
-            if value is None:
-                seen.misses += 1
-            else:
-                seen.recur_hits += 1
-        return value
+        env = as_env(env_id, self._env_num)
+        pool, recur = self._init_pools[env], self._recur_pool(env)
+        key, other = as_key(cache_key), None
+        value = found = pool._find(key)
+        if value is None:
+            found = other = recur._find(key)  # raises, if it does, before anything is counted
+        if pool._quiet or (value is None and recur._quiet):
+            return found  # asked by an `on_evict` of that pool, which may only look
+        mark = self._audience.hold()  # what an observer does comes after the whole of it
+        pool._met(key, value)
+        if value is None:
+            recur._met(key, other)
+        self._looked_up(env, key, value, other)
+        self._audience.release(mark)
+        return found
+
+    def _looked_up(self, env: int, key: int, init: V | None, recur: V | None) -> None:
+        """Count a lookup, and tell of it."""
+        seen = self._lookup_stats
+        if seen is not None and init is not None:
+            seen.init_hits += 1
+        elif seen is not None and recur is not None:
+            seen.recur_hits += 1
+        elif seen is not None:
+            seen.misses += 1
+        if self._audience.hears(None):
+            asked = [self._init_pools[env].name]
+            if init is None:
+                asked.append(self._recur_pool(env).name)
+            found = recur if init is None else init
+            self._audience.tell(LookedUp[object](env, key, found, tuple(asked)), None)
 
     def clear_all(self) -> None:
         """Clear every pool, and the working lists."""
@@ -197,8 +266,18 @@ class KVCacheManager(Generic[V]):
         self._clear_working_lists()
 
     def _clear_working_lists(self) -> None:
-        self.keys_values_wm_list.clear()
-        self.keys_values_wm_size_list.clear()
+        gone = [list(values) for values in self._wm_lists.values()]
+        for values in self._wm_lists.values():
+            values.clear()
+        del gone  # finalizers run when both are empty
+
+    def __repr__(self) -> str:
+        init, recur, wm = self._init_pools, self._recur_pools, self._wm_pool
+        held = [sum(map(len, pools)) for pools in (init, recur, (wm,))]
+        return (
+            f"KVCacheManager(init {len(init)} x {init[0].pool_size}, recur {len(recur)} x "
+            f"{recur[0].pool_size}, wm {wm.pool_size}; holding {held[0]}, {held[1]}, {held[2]})"
+        )
 
     def get_stats_summary(self) -> StatsSummary:
         """Statistics as text, pool by pool. For the numbers see `stats` of each pool."""
@@ -214,6 +293,12 @@ class KVCacheManager(Generic[V]):
         for stats in chain((p.stats for p in self.pools), (self.lookup_stats,)):
             if stats is not None:
                 stats.reset()
+
+
+def _as_list(values: object, what: str) -> list[object]:
+    if not isinstance(values, list):
+        raise KVCacheTypeError(f"{what} must be a list, not {show(values)}")
+    return values
 
 
 def _line(stats: CacheStats | None) -> str:

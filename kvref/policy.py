@@ -2,14 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
 from enum import Enum
 from functools import partial
 from heapq import heapify, heappop, heappush
-from math import isnan
-from typing import Final, Protocol, SupportsFloat
+from typing import Final, Protocol
 
-from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.errors import KVCacheValueError, show
+from kvref.ranks import Priority, Rank, as_rank
 
 
 class EvictionStrategy(Enum):
@@ -24,16 +23,16 @@ class EvictionOrder(Protocol):
     """The keys of a pool and their slots, and who would go next. It never sees a value."""
 
     slots: dict[int, int]
-    """Resident key -> slot. The pool enters keys here; `evict` and `clear` take them out."""
+    """Resident key -> slot. The pool enters keys here; `evict` and `remove` take them out."""
 
     touch: Callable[[int], object] | None
     """A key was hit or set again; None where that does not change the order."""
 
     @property
-    def place(self) -> Callable[[int, float], object] | None:
+    def place(self) -> Callable[[int, Rank], object] | None:
         """A key was inserted or set again with this rank; None where ranks do not matter."""
 
-    def rank(self, priority: SupportsFloat) -> float:
+    def rank(self, priority: Priority) -> Rank:
         """A caller's priority as a number; raises if this policy does not take it."""
 
     def victim(self) -> int:
@@ -42,19 +41,26 @@ class EvictionOrder(Protocol):
     def evict(self) -> tuple[int, int]:
         """Remove the victim; returns its key and slot."""
 
-    def clear(self) -> None: ...
+    def remove(self, key: int) -> int:
+        """Remove a key; returns its slot."""
+
+    def __copy__(self) -> "EvictionOrder":
+        """The same order, to go on by itself."""
 
     def __iter__(self) -> Iterator[int]:
         """Keys in eviction order."""
 
-    def priority(self, key: int) -> float | None:
+    def by_age(self) -> list[int]:
+        """Keys in the order in which ties are broken."""
+
+    def priority(self, key: int) -> Rank | None:
         """The priority that orders this key; None where the policy has none."""
 
 
 class FifoOrder:
     """Insertion order: neither a hit nor an update changes it."""
 
-    place: Callable[[int, float], object] | None = None
+    place: Callable[[int, Rank], object] | None = None
 
     def __init__(self, slots: Iterable[tuple[int, int]] = ()) -> None:
         self._keys: OrderedDict[int, int] = OrderedDict(slots)
@@ -66,7 +72,10 @@ class FifoOrder:
         """Copies and pickles are built anew: bound C methods would stay bound to this one."""
         return type(self), (tuple(self._keys.items()),)
 
-    def rank(self, priority: SupportsFloat) -> float:
+    def __copy__(self) -> "FifoOrder":
+        return type(self)(self._keys.items())
+
+    def rank(self, priority: Priority) -> Rank:
         raise KVCacheValueError(
             f"priority {show(priority)} given to a pool that does not evict by PRIORITY"
         )
@@ -74,13 +83,16 @@ class FifoOrder:
     def victim(self) -> int:
         return next(iter(self.slots))
 
-    def clear(self) -> None:
-        self.slots.clear()
+    def remove(self, key: int) -> int:
+        return self.slots.pop(key)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.slots)
 
-    def priority(self, key: int) -> float | None:
+    def by_age(self) -> list[int]:
+        return list(self.slots)
+
+    def priority(self, key: int) -> Rank | None:
         return None
 
 
@@ -102,27 +114,20 @@ class PriorityOrder:
     def __init__(self) -> None:
         self.slots: dict[int, int] = {}
         self.touch: Callable[[int], object] | None = None
-        self._live: dict[int, tuple[float, int]] = {}
-        self._heap: list[tuple[float, int, int]] = []
+        self._live: dict[int, tuple[Rank, int]] = {}
+        self._heap: list[tuple[Rank, int, int]] = []
         self._next_age = 0
 
     def __copy__(self) -> "PriorityOrder":
-        return deepcopy(self)
+        copy = PriorityOrder()
+        copy.slots, copy._live = dict(self.slots), dict(self._live)
+        copy._heap, copy._next_age = list(self._heap), self._next_age
+        return copy
 
-    def rank(self, priority: SupportsFloat) -> float:
-        if type(priority) is int:
-            return priority
-        try:
-            number = None if isinstance(priority, bool) else float(priority)
-        except (TypeError, ValueError, OverflowError):
-            number = None
-        if number is None or isinstance(priority, str):
-            raise KVCacheTypeError(f"priority must be a number, not {show(priority)}")
-        if isnan(number):
-            raise KVCacheValueError(f"priority must be ordered, which {show(priority)} is not")
-        return number
+    def rank(self, priority: Priority) -> Rank:
+        return as_rank(priority)
 
-    def place(self, key: int, rank: float) -> None:
+    def place(self, key: int, rank: Rank) -> None:
         _, age = self._live.get(key, (rank, self._next_age))
         self._next_age += 1
         self._live[key] = (rank, age)
@@ -140,24 +145,21 @@ class PriorityOrder:
 
     def evict(self) -> tuple[int, int]:
         key = self.victim()
-        heappop(self._heap)
-        del self._live[key]
-        return key, self.slots.pop(key)
+        return key, self.remove(key)
 
-    def clear(self) -> None:
-        self.slots.clear()
-        self._live.clear()
-        self._heap.clear()
+    def remove(self, key: int) -> int:
+        """What it leaves in the heap is outdated, and dropped when it surfaces."""
+        del self._live[key]
+        return self.slots.pop(key)
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted(self._live, key=self._live.__getitem__))
 
-    def priority(self, key: int) -> float | None:
+    def priority(self, key: int) -> Rank | None:
         return self._live[key][0]
 
-    def age(self, key: int) -> int:
-        """When the key was inserted; the smaller goes first among equals."""
-        return self._live[key][1]
+    def by_age(self) -> list[int]:
+        return sorted(self._live, key=lambda key: self._live[key][1])
 
 
 ORDERS: Final[dict[EvictionStrategy, Callable[[], EvictionOrder]]] = {

@@ -1,34 +1,54 @@
 """Recording what happens to a live manager, as a trace that `kvref trace check` can judge.
 
 One JSON object per line: a header, a `load` for each entry already there, then one record per
-pool operation in order (`get`, `set`, `clear`), one per hierarchical lookup (`hget`, behind its
-one or two `get`s), a `remains` for each entry there at the end, and `end`. Operations that raise
-change nothing and are not recorded. `fp` is the contents' fingerprint, `o` numbers the stored
-objects (the same number is the same object). Calls on the manager other than lookups are recorded
-as the pool operations that they lead to: whether they led to the right pool is not recorded.
+pool operation in order (`get`, `set`, `clear`; before a clear of many, `leaving` lists most of
+them), one per hierarchical lookup (`hget`, behind its one or two `get`s), a `remains` for each
+entry there at the end, and `end`. Operations that raise change nothing and are not recorded. `fp`
+is the contents' fingerprint, `o` numbers the stored objects (the same number is the same object).
+Calls on the manager other than lookups are recorded as the pool operations that they lead to:
+whether they led to the right pool is not recorded.
 """
 
 import gzip
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, SupportsFloat, SupportsIndex, TypeVar, cast
+from typing import Final, Generic, Protocol, Self, SupportsIndex, TypeVar, cast, runtime_checkable
 
 import msgspec
 
-from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import SupportsBuffer, as_env, as_integer, as_key, hash_state
+from kvref.departures import Departure, Resident
+from kvref.errors import KVCacheIOError, KVCacheTypeError, KVCacheValueError, show
+from kvref.keying import SupportsBuffer, as_integer, hash_state
 from kvref.manager import KVCacheManager
-from kvref.policy import EvictionStrategy, PriorityOrder
-from kvref.pool import Cause, KVCachePool, Resident
+from kvref.observing import Cleared, Event, Got, LookedUp, Stored
+from kvref.ranks import written
 
 V = TypeVar("V")
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION: Final = 2
+LONGEST_LINE: Final = 1 << 20  # what a reader takes
+CHUNK: Final = 1 << 17  # characters of departures in one record
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A value that can identify its contents itself, as `kvref.tensors.KeysValues` does."""
+
+    def fingerprint(self) -> int: ...
+
+
+def fingerprint_of(value: object) -> int:
+    """The value's own `fingerprint()`, or the hash of its bytes."""
+    if isinstance(value, Fingerprinted):
+        return value.fingerprint()
+    return hash_state(cast(SupportsBuffer, value))
 
 
 def hexadecimal(number: int) -> str:
@@ -36,59 +56,93 @@ def hexadecimal(number: int) -> str:
     return f"{number:016x}"
 
 
-def _bytes_of(value: object) -> int:
-    return hash_state(cast(SupportsBuffer, value))
+class Numbers:
+    """Numbers of stored objects: the same as long as one is stored anywhere."""
 
+    def __init__(self) -> None:
+        self._known: dict[int, list[int]] = {}
+        self._next = 1
 
-def by_age(pool: KVCachePool[V]) -> list[Resident[V]]:
-    """Entries in the order in which ties are broken."""
-    order, residents = pool._order, list(pool.residents())
-    if isinstance(order, PriorityOrder):
-        residents.sort(key=lambda one: order.age(one.key))
-    return residents
+    def of(self, value: object) -> int:
+        """Its number; a new one for an object that is not stored."""
+        known = self._known.get(id(value))
+        return self._next if known is None else known[0]
+
+    def stored(self, value: object) -> None:
+        known = self._known.setdefault(id(value), [self._next, 0])
+        self._next += known[0] == self._next
+        known[1] += 1
+
+    def left(self, value: object) -> None:
+        known = self._known[id(value)]
+        known[1] -= 1
+        if not known[1]:
+            del self._known[id(value)]
 
 
 class Recorder(Generic[V]):
-    """Records every pool operation of `manager` into `path` until closed (a context manager).
+    """Records every operation of `manager` into `path` until closed (a context manager).
 
-    The manager is the one that was passed in, not a copy: while a recorder is open its `get`,
-    `set` and clearing methods also write.
+    An observer (`kvref.observing`): the manager and its pools are used as always, directly too.
+    No operation of theirs fails because its recording does. A recording that fails (a fingerprint
+    that raises, a full disk, a record too long to be read) ends there, without its `end`, so that
+    `kvref trace check` refuses the file; that is logged, kept in `failure` and raised by `close`,
+    once, unless the `with` block raises itself. A copy of the manager is not recorded.
 
     Args:
         manager: any `KVCacheManager`, in use or new.
         path: the file to write; gzip if it ends in .gz.
-        fingerprint: an integer that identifies a value's contents. The default takes values that
-            offer the buffer protocol (`hash_state`).
+        fingerprint: an integer that identifies a value's contents. The default asks the value for
+            its `fingerprint()`, or hashes its bytes.
     """
+
+    failure: Exception | None
+    """What ended the recording early."""
 
     def __init__(
         self,
         manager: KVCacheManager[V],
         path: str | Path,
-        fingerprint: Callable[[V], SupportsIndex] = _bytes_of,
+        fingerprint: Callable[[V], SupportsIndex] = fingerprint_of,
     ) -> None:
         if not isinstance(manager, KVCacheManager):
             raise KVCacheTypeError(f"only a KVCacheManager can be recorded, not {show(manager)}")
-        if any("get" in vars(pool) for pool in manager.pools):
-            raise KVCacheValueError(f"{show(manager)} is being recorded already")
+        if not callable(fingerprint):
+            raise KVCacheTypeError(f"fingerprint must be callable, not {show(fingerprint)}")
+        if not isinstance(path, (str, Path)):
+            raise KVCacheTypeError(f"path must be a path, not {show(path)}")
         self._manager = manager
+        self._path = Path(path)
         self._fingerprint = fingerprint
-        self._numbers: dict[int, tuple[int, V]] = {}
-        self._next_number = 1
+        self._numbers = Numbers()
         self._count = 0
         self._tally: Counter[str] = Counter()
-        self._parts: list[bool] = []
-        self._env: int | None = None
-        loads = [self._entry(pool, one) for pool in manager.pools for one in by_age(pool)]
-        gz = Path(path).suffix == ".gz"
-        binary = Path(path).open("wb")  # noqa: SIM115 - closed by close()
-        self._file = gzip.GzipFile("", "wb", fileobj=binary, mtime=0) if gz else binary
-        self._binary = binary
-        self._line(self._header())
-        for load in loads:
-            self._write("load", load)
-        self._attach()
+        self._last: tuple[object, str] | None = None
+        self._open = True
+        self._untold = False
+        self.failure = None
+        header = self._encoded(self._header())
+        loads = [self._load(pool.name, one) for pool in manager.pools for one in pool.by_age()]
+        self._begin(header, loads)
+        manager.observe(self)
         logger.info("recording into %s, %d entries loaded", path, len(loads))
+
+    def _begin(self, header: bytes, loads: Iterable[dict[str, object]]) -> None:
+        try:
+            self._binary: BufferedWriter = self._path.open("wb")
+        except (OSError, ValueError) as error:
+            raise KVCacheIOError(f"cannot record into {self._path}: {error}") from error
+        gz = self._path.suffix == ".gz"
+        self._file = gzip.GzipFile("", "wb", fileobj=self._binary, mtime=0) if gz else self._binary
+        try:
+            self._file.write(header)
+            for load in loads:
+                self._write("load", load)
+        except Exception as error:
+            self._shut()
+            if isinstance(error, OSError):
+                raise KVCacheIOError(f"cannot record into {self._path}: {error}") from error
+            raise
 
     def _header(self) -> dict[str, object]:
         pools = self._manager.pools
@@ -103,158 +157,156 @@ class Recorder(Generic[V]):
             },
         }
 
-    def _line(self, record: dict[str, object]) -> None:
-        self._file.write(msgspec.json.encode(record) + b"\n")
+    def _encoded(self, record: dict[str, object]) -> bytes:
+        line = msgspec.json.encode(record) + b"\n"
+        if len(line) >= LONGEST_LINE:
+            raise KVCacheValueError(f"a record of {len(line)} bytes is too long to be read again")
+        return line
 
     def _write(self, op: str, fields: dict[str, object]) -> None:
-        self._line({"i": self._count, "op": op, **fields})
+        self._file.write(self._encoded({"i": self._count, "op": op, **fields}))
         self._count += 1
         self._tally[op] += 1
 
     def _print(self, value: V) -> str:
-        return hexadecimal(as_integer(self._fingerprint(value), "a fingerprint") % 2**64)
+        told = hexadecimal(as_integer(self._fingerprint(value), "a fingerprint") % 2**64)
+        self._last = value, told
+        return told
 
-    def _number(self, value: V) -> int:
-        """The number of a stored object; new for one not met while it was stored."""
-        known = self._numbers.get(id(value))
-        if known is None or known[1] is not value:
-            known = (self._next_number, value)
-            self._next_number += 1
-            self._numbers[id(value)] = known
-        return known[0]
+    def __call__(self, event: Event[V], /) -> None:
+        """Write down what happened; whatever goes wrong ends the recording, and nothing else."""
+        if not self._open:
+            return
+        try:
+            self._record(event)
+        except Exception as error:
+            self._fail(error)
 
-    def _release(self) -> None:
-        """Forget the numbers of objects that no pool holds."""
-        stored = {id(value) for pool in self._manager.pools for value in pool._values.values()}
-        self._numbers = {key: known for key, known in self._numbers.items() if key in stored}
+    def _fail(self, error: Exception) -> None:
+        self._manager.unobserve(self)
+        self.failure, self._untold = error, True
+        self._shut()
+        logger.error(
+            "recording into %s ended early, at record %d, and cannot be judged: %s",
+            self._path,
+            self._count,
+            show(error),
+        )
 
-    def _entry(self, pool: KVCachePool[V], one: Resident[V]) -> dict[str, object]:
+    def _shut(self) -> None:
+        """Let go of the file, whatever it says."""
+        self._open = False
+        for file in (self._file, self._binary):
+            with suppress(Exception):
+                file.close()
+
+    def _record(self, event: Event[V]) -> None:
+        match event:
+            case Got():
+                self._on_got(event)
+            case Stored():
+                self._on_stored(event)
+            case Cleared():
+                self._on_cleared(event)
+            case LookedUp():
+                self._on_looked_up(event)
+
+    def _on_got(self, event: Got[V]) -> None:
+        hit = event.value is not None
+        fields: dict[str, object] = {"p": event.pool, "k": hexadecimal(event.key), "hit": hit}
+        if event.value is not None:
+            fields["slot"], fields["fp"] = event.slot, self._print(event.value)
+            fields["o"] = self._numbers.of(event.value)
+        self._write("get", fields)
+
+    def _on_stored(self, event: Stored[V]) -> None:
         fields: dict[str, object] = {
-            "p": pool.name,
-            "k": hexadecimal(one.key),
-            "slot": one.slot,
-            "fp": self._print(one.value),
-            "o": self._number(one.value),
+            "p": event.pool,
+            "k": hexadecimal(event.key),
+            "slot": event.slot,
+            "new": event.new,
+            "fp": self._print(event.given),
+            "o": self._numbers.of(event.value),
+            "left": [self._leaving(one) for one in event.left],
         }
-        return fields if one.priority is None else {**fields, "priority": str(one.priority)}
+        if event.new or event.left:  # else it was set again, and is stored once
+            self._numbers.stored(event.value)
+        self._release(event.left)
+        if event.rank is not None:
+            fields["priority"] = written(event.rank)
+        self._write("set", fields)
 
-    def _attach(self) -> None:
-        """Shadow the methods on these instances only; `close` uncovers them again."""
-        for pool in self._manager.pools:
-            vars(pool).update(
-                get=self._getting(pool), set=self._setting(pool), _forget=self._forgetting(pool)
-            )
-        vars(self._manager)["hierarchical_get"] = self._looking()
+    def _on_cleared(self, event: Cleared[V]) -> None:
+        *most, last = self._chunks(event.left)
+        for chunk in most:
+            self._write("leaving", {"p": event.pool, "left": chunk})
+        self._release(event.left)
+        self._write("clear", {"p": event.pool, "n": len(event.left), "left": last})
 
-    def _getting(self, pool: KVCachePool[V]) -> Callable[[SupportsIndex], V | None]:
-        plain = pool.get
+    def _chunks(self, left: Iterable[Departure[V]]) -> Iterator[list[dict[str, object]]]:
+        """As many at a time as one record holds; at least one, perhaps empty."""
+        chunk, size = list[dict[str, object]](), 0
+        for one in left:
+            chunk.append(self._leaving(one))
+            size += 100 + len(hexadecimal(one.key))
+            if size > CHUNK:
+                yield chunk
+                chunk, size = [], 0
+        yield chunk
 
-        def get(cache_key: SupportsIndex) -> V | None:
-            key, there = as_key(cache_key), pool.peek(cache_key)
-            print_ = None if there is None else self._print(there)  # may raise: nothing has changed
-            value = plain(cache_key)
-            self._parts.append(value is not None)
-            fields: dict[str, object] = {"p": pool.name, "k": hexadecimal(key)}
-            fields["hit"] = value is not None
-            if value is not None:
-                fields["slot"] = pool._slots.get(key, 0)
-                fields["fp"] = print_ if value is there else self._print(value)
-                fields["o"] = self._number(value)
-            self._write("get", fields if self._env is None else {**fields, "env": self._env})
-            return value
+    def _leaving(self, one: Departure[V]) -> dict[str, object]:
+        return {**self._entry(one.key, one.slot, one.value), "why": one.cause.value}
 
-        return get
+    def _entry(self, key: int, slot: int, value: V) -> dict[str, object]:
+        number = self._numbers.of(value)
+        return {"k": hexadecimal(key), "slot": slot, "fp": self._print(value), "o": number}
 
-    def _setting(self, pool: KVCachePool[V]) -> Callable[..., int]:
-        plain = pool.set
+    def _load(self, pool: str, one: Resident[V]) -> dict[str, object]:
+        fields = {"p": pool, **self._entry(one.key, one.slot, one.value)}
+        self._numbers.stored(one.value)
+        return self._ranked(one, fields)
 
-        def set_(
-            cache_key: SupportsIndex, kv_cache: V, *, priority: SupportsFloat | None = None
-        ) -> int:
-            key, handed = as_key(cache_key), None
-            if kv_cache is not None:
-                handed = self._print(kv_cache)
-            before = {one.key: one for one in pool.residents()}
-            about = [one for one in before.values() if one.key == key][:1]
-            about += list(before.values())[:1]  # these may leave; their fingerprints may raise
-            prints = {one.key: self._left(pool, one) for one in about}
-            slot = plain(cache_key, kv_cache, priority=priority)
-            stored = pool._values[key]
-            left = [
-                {
-                    **(prints.get(old.key) or self._left(pool, old)),
-                    "why": (Cause.UPDATED if old.key == key else Cause.EVICTED).value,
-                }
-                for old in before.values()
-                if old.key not in pool or (old.key == key and old.value is not stored)
-            ]
-            ranked = pool.eviction_strategy is EvictionStrategy.PRIORITY
-            given = pool._order.rank(priority) if priority is not None else 0
-            self._write(
-                "set",
-                {
-                    "p": pool.name,
-                    "k": hexadecimal(key),
-                    "slot": slot,
-                    "new": key not in before,
-                    "fp": handed,
-                    "o": self._number(stored),
-                    "left": left,
-                    **({"priority": str(given)} if ranked else {}),
-                },
-            )
-            self._release()
-            return slot
+    def _ranked(self, one: Resident[V], fields: dict[str, object]) -> dict[str, object]:
+        return fields if one.priority is None else {**fields, "priority": written(one.priority)}
 
-        return set_
+    def _release(self, left: Iterable[Departure[V]]) -> None:
+        for one in left:
+            self._numbers.left(one.value)
 
-    def _left(self, pool: KVCachePool[V], one: Resident[V]) -> dict[str, object]:
-        entry = self._entry(pool, one)
-        return {name: entry[name] for name in ("k", "slot", "fp", "o")}
-
-    def _forgetting(self, pool: KVCachePool[V]) -> Callable[[], None]:
-        plain = pool._forget
-
-        def forget() -> None:
-            by_slot = sorted(pool.residents(), key=lambda one: one.slot)
-            why = {"why": Cause.CLEARED.value}
-            left = [self._left(pool, one) | why for one in by_slot]
-            plain()
-            self._write("clear", {"p": pool.name, "n": len(left), "left": left})
-            self._release()
-
-        return forget
-
-    def _looking(self) -> Callable[[SupportsIndex, SupportsIndex], V | None]:
-        plain = self._manager.hierarchical_get
-
-        def hierarchical_get(env_id: SupportsIndex, cache_key: SupportsIndex) -> V | None:
-            self._env, self._parts = as_env(env_id, self._manager.env_num), []
-            env = self._env
-            try:
-                value = plain(env_id, cache_key)
-            finally:
-                self._env = None
-            parts = self._parts
-            tier = ("init", "recur")[len(parts) - 1] if parts and parts[-1] else None
-            key = hexadecimal(as_key(cache_key))
-            fields = {"env": env, "k": key, "from": tier, "parts": len(parts)}
-            told = {} if value is None else {"fp": self._print(value)}
-            self._write("hget", {**fields, **told})
-            return value
-
-        return hierarchical_get
+    def _on_looked_up(self, event: LookedUp[V]) -> None:
+        tier = None if event.value is None else ("init", "recur")[len(event.asked) - 1]
+        fields: dict[str, object] = {"env": event.env, "k": hexadecimal(event.key)}
+        fields["from"], fields["parts"] = tier, len(event.asked)
+        if event.value is not None:
+            known, told = (None, "") if self._last is None else self._last
+            fields["fp"] = told if known is event.value else self._print(event.value)
+        self._write("hget", fields)
 
     def close(self) -> None:
-        """Stop recording: write what remains and the end. Closing twice does no harm."""
-        if self._binary.closed:
-            return
+        """Stop recording: write what remains and the end. Closing twice does no harm.
+
+        Raises what ended the recording early, the first time.
+        """
+        if self._open:
+            self._manager.unobserve(self)
+            try:
+                self._finish()
+            except Exception as error:
+                self.failure = error
+                raise
+            finally:
+                self._shut()
+        elif self._untold:
+            self._untold = False
+            raise KVCacheIOError(
+                f"the recording into {self._path} ended early: {show(self.failure)}"
+            ) from self.failure
+
+    def _finish(self) -> None:
         for pool in self._manager.pools:
-            for name in ("get", "set", "_forget"):
-                del vars(pool)[name]
             for one in pool.residents():
-                self._write("remains", self._entry(pool, one))
-        del vars(self._manager)["hierarchical_get"]
+                entry = self._entry(one.key, one.slot, one.value)
+                self._write("remains", self._ranked(one, {"p": pool.name, **entry}))
         tally = {op: self._tally[op] for op in ("get", "set", "clear", "hget")}
         self._write("end", {"complete": True, "tally": tally})
         self._file.close()
@@ -270,4 +322,8 @@ class Recorder(Generic[V]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if kind is None:
+            self.close()
+            return
+        with suppress(Exception):  # the block's own exception is what the caller must see
+            self.close()

@@ -1,16 +1,17 @@
-"""R1 to R5: what becomes of the objects themselves. Comparing values alone cannot see these."""
+"""R1 to R5, P12: what becomes of the objects themselves, which comparing values cannot see."""
 
+from collections import Counter
 from typing import Final
 
 from spec.heap import contents
 from spec.ops import (
+    Cause,
     Census,
     Clear,
     Cleared,
     Get,
     Hit,
     Inspect,
-    Key,
     Left,
     Peek,
     Refused,
@@ -18,11 +19,10 @@ from spec.ops import (
     Rewrite,
     Seen,
     Set,
-    SlotId,
     Stored,
     Write,
 )
-from spec.pool import Entry, retained
+from spec.pool import Entry, leave, retained
 from spec.profile import Ownership, Profile
 from spec.transition import EVERY_OP, POOL_OPS, Law, Transition
 
@@ -118,21 +118,26 @@ def whole(t: Transition) -> bool:
 
 
 def release(t: Transition) -> bool:
-    """The pool refers to its residents' objects and to no other; what left is reported."""
+    """The pool refers to its residents' objects and to no other."""
     if isinstance(t.response, Census):
         return (t.response.kept, t.response.copies) == retained(t.after.pool)
-    if isinstance(t.response, (Stored, Cleared)):
-        return {(left.key, left.slot) for left in t.response.left} == departures(t)
     return True
 
 
-def departures(t: Transition) -> set[tuple[Key, SlotId]]:
-    """Key and slot of each object that left: of the entries gone, and of one overwritten."""
-    out = {(entry.key, entry.slot) for entry in t.gone}
+def departures(t: Transition) -> tuple[Left, ...]:
+    """Each object that left, with its true cause: an entry gone, or an object overwritten."""
+    cause = Cause.CLEARED if isinstance(t.op, Clear) else Cause.EVICTED
+    gone = tuple([leave(t.before.pool, entry, cause) for entry in t.gone])
     if not isinstance(t.op, Set) or t.old is None or t.new is None:
-        return out
+        return gone
     replaced = ownership(t) is Ownership.COPY or t.old.ref != t.new.ref
-    return out | {(t.old.key, t.old.slot)} if replaced else out
+    return (*gone, leave(t.before.pool, t.old, Cause.UPDATED)) if replaced else gone
+
+
+def announcement(t: Transition) -> bool:
+    """Each object that leaves is told exactly once, with its true cause; nothing else is."""
+    answers = isinstance(t.response, (Stored, Cleared))
+    return not answers or Counter(leaves(t)) == Counter(departures(t))
 
 
 def leaves(t: Transition) -> tuple[Left, ...]:
@@ -164,5 +169,6 @@ HEAP: Final[tuple[Law[Transition], ...]] = (
     Law("R2", "quiet", POOL_OPS, quiet, lambda t: isinstance(t.response, Stored)),
     Law("R3", "held handles", EVERY_OP, held_handles, held_while_leaving),
     Law("R4", "integrity", EVERY_OP, whole, at_stake),
-    Law("R5", "release", (Inspect, Set, Clear), release, lambda t: bool(leaves(t))),
+    Law("R5", "release", (Inspect,), release, lambda t: bool(leaves(t))),
+    Law("P12", "announcement", (Set, Clear), announcement, lambda t: bool(leaves(t))),
 )

@@ -1,10 +1,13 @@
-"""M1, M3, M4, M6, M7 on one transition of a manager. M2 and M5 speak of two runs: history.py."""
+"""M1, M3, M4, M6, M7, P12 on one transition of a manager. M2, M5 speak of two runs: history.py."""
 
+from collections import Counter
 from typing import Final, NamedTuple
 
 from spec.manager import Lookups, ManagerState, pool_index, tier_of
 from spec.ops import (
+    Cause,
     ClearAll,
+    Cleared,
     ClearTier,
     Lookup,
     ManagerOp,
@@ -20,7 +23,7 @@ from spec.ops import (
     Tier,
     Write,
 )
-from spec.pool import Pool, PoolState, deliver, find
+from spec.pool import Pool, PoolState, deliver, find, leave
 from spec.sizing import capacities
 from spec.transition import CLIENT_OPS, Law, Transition, observed
 
@@ -126,6 +129,15 @@ def tiers(t: ManagerTransition) -> bool:
     return untouched(t, cleared) and not any(t.after.pools[index].entries for index in cleared)
 
 
+def announcement(t: ManagerTransition) -> bool:
+    """A clear of several pools tells each entry of each of them once, and nothing else."""
+    if not isinstance(t.op, (ClearTier, ClearAll)):
+        return True
+    pools = [t.before.pools[index] for index in sorted(addressed(t))]
+    due = Counter(leave(pool, entry, Cause.CLEARED) for pool in pools for entry in pool.entries)
+    return isinstance(t.response, Cleared) and Counter(t.response.left) == due
+
+
 def logical_lookups(t: ManagerTransition) -> bool:
     """A lookup counts once: init hit, recur hit or miss. Nothing else counts as a lookup."""
     if isinstance(t.op, ResetAllStats) or not t.after.profile.counting:
@@ -169,6 +181,10 @@ def clears_one_of_two(t: ManagerTransition) -> bool:
     return isinstance(t.op, ClearTier) and t.op.tier in full_tiers and len(full_tiers) > 1
 
 
+def clears_two(t: ManagerTransition) -> bool:
+    return isinstance(t.op, ClearAll) and sum(bool(pool.entries) for pool in t.before.pools) > 1
+
+
 def found_in_recur(t: ManagerTransition) -> bool:
     return found_in(t, Tier.RECUR) and not found_in(t, Tier.INIT)
 
@@ -183,6 +199,7 @@ MANAGER: Final[tuple[Law[ManagerTransition], ...]] = (
     Law("M1", "frame", (On,), frame, init_operation),
     Law("M3", "lookup order", (Lookup,), lookup_order, hit_in_both),
     Law("M4", "tiers", (ClearTier, ClearAll), tiers, clears_one_of_two),
+    Law("P12", "announcement", (ClearTier, ClearAll), announcement, clears_two),
     Law("M6", "logical lookups", EVERY, logical_lookups, found_in_recur),
     Law("M7", "sizing", EVERY, sized, any_full),
 )

@@ -20,7 +20,12 @@ class Aspect(Enum):
 EVERYTHING = frozenset(Aspect)
 
 
-ALWAYS_NEEDED = {"P8": Aspect.REFUSALS, "P10": Aspect.INSPECTION, "R5": Aspect.RETENTION}
+ALWAYS_NEEDED = {
+    "P8": Aspect.REFUSALS,
+    "P10": Aspect.INSPECTION,
+    "P12": Aspect.DEPARTURES,
+    "R5": Aspect.RETENTION,
+}
 NEEDED_WITHOUT_STATE = {"P4": Aspect.SLOTS, "P9": Aspect.COUNTERS}
 NEEDS_STATE = frozenset({"M6"})
 

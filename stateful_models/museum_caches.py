@@ -22,6 +22,7 @@ from stateful_models.explore import Explorer
 from stateful_models.fuzz import EXAMPLES, Part, Store, run
 from stateful_models.isolation import Driven, IsolationRun, IsolationScope
 from stateful_models.judge import Divergence
+from stateful_models.listening import DemotingManager, DemotingScope
 from stateful_models.manager_scope import ManagerFactory, ManagerScope
 from stateful_models.manager_subject import ManagerSubject
 from stateful_models.museum import Caught, Check, Exhibited
@@ -62,10 +63,11 @@ def pool_scopes(subject: type[PoolSubject]) -> Iterator[PoolScope]:
             yield PoolScope(profile, capacity, keys=capacity + 1, objects=2)
 
 
-def manager_scopes(profiles: tuple[Profile, ...]) -> Iterator[ManagerScope]:
-    for profile in profiles:
+def manager_scopes(subject: type[ManagerSubject]) -> Iterator[ManagerScope]:
+    scope = DemotingScope if issubclass(subject, DemotingManager) else ManagerScope
+    for profile in subject.profiles:
         for capacity in CAPACITIES:
-            yield ManagerScope(profile, Config(capacity, 1), envs=2, keys=2)
+            yield scope(profile, Config(capacity, 1), envs=2, keys=2)
 
 
 def explored_pool(subject: type[PoolSubject]) -> Caught | None:
@@ -74,7 +76,7 @@ def explored_pool(subject: type[PoolSubject]) -> Caught | None:
 
 
 def explored_manager(subject: type[ManagerSubject]) -> Caught | None:
-    scopes = manager_scopes(subject.profiles)
+    scopes = manager_scopes(subject)
     return shortest([Explorer(s, partial(s.build, subject)).run().divergence for s in scopes])
 
 
@@ -84,7 +86,7 @@ def sampled_pool(subject: type[PoolSubject]) -> Caught | None:
 
 
 def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
-    scopes = manager_scopes(subject.profiles)
+    scopes = manager_scopes(subject)
     return shortest([sample(s, partial(s.build, subject), HISTORIES) for s in scopes])
 
 
@@ -192,6 +194,8 @@ def exhibited(exhibit: Exhibit, wing: str = "cache") -> Exhibited:
             "machine": partial(machine, subject),
             "isolate": partial(isolated, subject),
         }
+        if issubclass(subject, DemotingManager):  # the others know no listener that demotes
+            checks = {name: checks[name] for name in ("explore", "sample")}
     else:
         checks = {
             "explore": partial(explored_pool, subject),

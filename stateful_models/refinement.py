@@ -8,7 +8,6 @@ from typing import ClassVar, cast
 import spec.ops
 import spec.profile
 from kvref import Cause, Departure, EvictionStrategy, KVCachePool, Ownership
-from kvref.policy import PriorityOrder
 from spec.heap import Hand, Heap, Object
 from spec.ops import Contents, Counters, Key, Left, Ref, SlotId
 from spec.pool import Entry, Pool, PoolState
@@ -40,9 +39,7 @@ def abstract_pool(
 ) -> Pool:
     """Read from the pool's own structures; where they disagree, so does the result."""
     slots, values, order = pool._slots, pool._values, pool._order
-    keys = list(order)
-    if isinstance(order, PriorityOrder):
-        keys.sort(key=order.age)  # the specification keeps them so
+    keys = order.by_age()  # as the specification keeps them
     if values.keys() != slots.keys():
         keys += [key for key in values if key not in slots]
     private = profile.ownership is spec.profile.Ownership.COPY

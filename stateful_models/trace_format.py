@@ -11,12 +11,21 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 KeyHex: TypeAlias = Annotated[
-    str, Meta(pattern="^(?:[0-9a-f]{16}|-[0-9a-f]{15}|-?[0-9a-f]{17,64})$")
+    str,
+    Meta(pattern="^(?:[0-9a-f]{16}|-[0-9a-f]{15}|[1-9a-f][0-9a-f]{16,}|-[1-9a-f][0-9a-f]{15,})$"),
 ]
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31)]
-Size: TypeAlias = Annotated[int, Meta(ge=1, le=2**24)]
-Envs: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
-Number: TypeAlias = Annotated[str, Meta(max_length=4400)]
+"""An integer of any size, negative ones too; the same one always in the same way."""
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
+Size: TypeAlias = Annotated[int, Meta(ge=1, le=2**62)]
+Envs: TypeAlias = Annotated[int, Meta(ge=1, le=2**20)]
+Number: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern="^-?(?:(?:0x[0-9a-f]+|[0-9]{1,4300})(?:/(?:0x[1-9a-f][0-9a-f]*|[1-9][0-9]{0,4299}))?"
+        "|[0-9]{1,400}(?:[.][0-9]{1,400})?(?:e[+-]?[0-9]{1,3})?|inf)$"
+    ),
+]
+"""A priority: an integer, a fraction, or a float as Python writes it."""
 
 LONGEST_LINE: Final = 1 << 20
 
@@ -65,7 +74,7 @@ class UpstreamHeader(
 class OwnHeader(
     Struct, tag_field="format", tag="kvref-trace", forbid_unknown_fields=True, frozen=True
 ):
-    version: Literal[1]
+    version: Literal[1, 2]
     env_num: Envs
     ownership: Literal["reference", "sealed", "copy"]
     pools: dict[str, PoolShape]
@@ -128,6 +137,13 @@ class Clear(Record, tag="clear", frozen=True, kw_only=True):
     map_left: Count | UnsetType = UNSET
     cursor: Count | UnsetType = UNSET
     via: str = ""
+
+
+class Leaving(Record, tag="leaving", frozen=True, kw_only=True):
+    """Entries that the `clear` which follows takes, where they are many (from version 2 on)."""
+
+    p: str
+    left: list[Left]
 
 
 class Lookup(Record, tag="hget", frozen=True, kw_only=True):
@@ -200,7 +216,18 @@ class End(Record, tag="end", frozen=True, kw_only=True):
 
 
 AnyRecord: TypeAlias = (
-    Get | Set | Clear | Lookup | ClearRecur | ClearAll | WmCopy | Mark | Load | Remains | End
+    Get
+    | Set
+    | Clear
+    | Leaving
+    | Lookup
+    | ClearRecur
+    | ClearAll
+    | WmCopy
+    | Mark
+    | Load
+    | Remains
+    | End
 )
 
 HEADER: Final = msgspec.json.Decoder(Header)

@@ -1,12 +1,14 @@
-"""One pool of a trace: the specification followed along, and what it says of each record.
+"""One pool of a trace: what the specification says of each record that is not right.
 
 The specification is followed under COPY, where a hit must deliver what was set: that is R4 with
 no excuse. After a broken law the track adopts what was observed and goes on.
 """
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final
+from typing import Final, cast
 
 from msgspec import UNSET, UnsetType
 
@@ -18,7 +20,9 @@ from spec.ops import Set as SetOp
 from spec.pool import Entry, Pool, PoolState, find, renews_age, step
 from spec.profile import Ownership, Policy, Profile
 from spec.transition import observed
-from stateful_models.trace_format import Clear, Get, Load, PoolShape, Remains, Set
+from stateful_models.trace_format import Clear, Get, Leaving, Load, PoolShape, Remains, Set
+from stateful_models.trace_format import Left as LeftRecord
+from stateful_models.trace_live import Live, LivePool
 
 JUDGED: Final = {"P1", "P2", "P3", "P4", "P5", "P6", "P7", "R4"}
 HERE: Final = Ref(0)  # in each step, the object at hand is the only one
@@ -58,30 +62,64 @@ def shown(contents: int) -> str:
     return f"contents {contents % 2**64:016x}{size}"
 
 
+def integer(text: str) -> int:
+    """Decimal, or hexadecimal after 0x."""
+    return int(text, 16) if "x" in text else int(text)
+
+
 def rank_of(priority: str | UnsetType) -> int:
-    """An integer in the same order as the priority, for every int and float."""
+    """The priority as a number that compares exactly. The specification only compares them."""
     if isinstance(priority, UnsetType):
         return 0
-    if priority in ("inf", "-inf"):
-        return (1 if priority == "inf" else -1) << 4096
-    return int(Fraction(priority) * 2**1074)
+    if "x" not in priority and not priority.lstrip("-").isdigit() and "/" not in priority:
+        return cast(int, float(priority))
+    over, _, under = priority.partition("/")
+    return cast(int, Fraction(integer(over), integer(under))) if under else integer(over)
 
 
 @dataclass
 class PoolTrack:
-    pool: Pool
+    profile: Profile
+    shape: PoolShape
+    name: str
     copies: bool
-    objects: dict[Key, int] = field(default_factory=dict)
+    live: LivePool
     lost: dict[Key, int] = field(default_factory=dict)
-    expected_remains: list[Entry] | None = None
+    leaving: list[LeftRecord] = field(default_factory=list)
+    expected_remains: deque[Entry] | None = None
+    quickly: bool = True  # False: the specification judges every record
 
     @classmethod
     def of(cls, pool: str, shape: PoolShape, copies: bool) -> "PoolTrack":
         profile = Profile(POLICY[shape.strategy], Ownership.COPY, counting=False)
-        return cls(Pool(profile, shape.size, pool), copies)
+        return cls(profile, shape, pool, copies, LivePool(profile, shape.size, copies))
+
+    @property
+    def pool(self) -> Pool:
+        """The pool as the specification has it."""
+        entries = tuple([entry_of(key, live) for key, live in self.live.entries.items()])
+        return Pool(self.profile, self.shape.size, self.name, entries)
+
+    @pool.setter
+    def pool(self, pool: Pool) -> None:
+        objects = {key_of(k): live.object for k, live in self.live.entries.items()}
+        self.live.fill((name(e.key), live_of(e, objects.get(e.key))) for e in pool.entries)
+
+    @property
+    def size(self) -> int:
+        return len(self.live.entries)
+
+    def object(self, key: Key) -> int | None:
+        """The number of the object under a key, as far as the trace numbers objects."""
+        live = self.live.entries.get(name(key))
+        return None if live is None else live.object
+
+    def rank(self, priority: str | UnsetType) -> int:
+        return rank_of(priority) if self.profile.policy is Policy.PRIORITY else 0
 
     def entry(self, key: Key) -> Entry | None:
-        return find(self.pool, key)
+        live = self.live.entries.get(name(key))
+        return None if live is None else entry_of(name(key), live)
 
     def adopt(self, op: Op, response: Response, entries: tuple[Entry, ...], heap: Heap) -> set[str]:
         """Take over what was observed; the laws that it breaks."""
@@ -90,6 +128,8 @@ class PoolTrack:
         return set(broken(observed(before, op, response, PoolState(self.pool, heap)))) & JUDGED
 
     def on_get(self, r: Get) -> list[Charge]:
+        if self.quickly and self.live.get(r):
+            return []
         key, old = key_of(r.k), find(self.pool, key_of(r.k))
         came: Response = Hit(None, contents_of(r.fp, r.sz)) if r.hit else Miss()
         nothing = Heap(())
@@ -112,35 +152,43 @@ class PoolTrack:
 
     def identity(self, r: Get, key: Key) -> list[Charge]:
         """R1: the object that was set, as far as the trace numbers objects."""
-        known = self.objects.get(key)
+        known = self.object(key)
         if known is None or isinstance(r.o, UnsetType) or r.o == known:
             return []
         return [Charge("R1", f"object {known}", f"object {r.o}")]
 
     def on_set(self, r: Set) -> list[Charge]:
+        if self.lost:
+            self.lost.pop(key_of(r.k), None)
+        if self.quickly and self.live.set(r, self.rank(r.priority)):
+            return []
         key, contents = key_of(r.k), contents_of(r.fp, r.sz)
-        op, heap = SetOp(key, HERE, rank_of(r.priority)), Heap((Object(contents),))
+        op, heap = SetOp(key, HERE, self.rank(r.priority)), Heap((Object(contents),))
         charges = self.residency(r, key)
         old = find(self.pool, key)
         (after, _), expected = step(PoolState(self.pool, heap), op)
         assert isinstance(expected, Stored), "every operand of a recorded set is proper"
         out = self.evicted(r)
         due = {left.key for left in expected.left if left.key != key}
-        same = not self.copies and old is not None and self.objects.get(key) == r.o
-        charges += self.departures(r, () if same else expected.left)
-        if isinstance(r.o, int):
-            self.objects[key] = r.o
-        self.lost.pop(key, None)
+        same = not self.copies and old is not None and self.object(key) == r.o
+        charges += self.departures(r.left, () if same else expected.left)
+        number = r.o if isinstance(r.o, int) else self.object(key)
         if r.slot == expected.slot and out == due:
             self.pool = after
+            self.number(key, number)
             return charges
         laws = self.adopt(op, Stored(SlotId(r.slot)), self.with_set(r, op, old, out), heap)
+        self.number(key, number)
         if "P3" in laws:
             self.lost.update(dict.fromkeys(out - due, r.i))
         wanted = f"slot {expected.slot}, {keys_leave(due)}"
         return charges + [
             Charge(law, wanted, f"slot {r.slot}, {keys_leave(out)}") for law in sorted(laws)
         ]
+
+    def number(self, key: Key, number: int | None) -> None:
+        k = name(key)
+        self.live.entries[k] = self.live.entries[k]._replace(object=number)
 
     def with_set(self, r: Set, op: SetOp, old: Entry | None, out: set[Key]) -> tuple[Entry, ...]:
         """The entries as the record has them: who moves to another slot is the newest."""
@@ -169,50 +217,65 @@ class PoolTrack:
             return {key_of(left.k) for left in r.left if left.why == "evicted"}
         return set() if isinstance(r.ev, UnsetType) else {key_of(r.ev)}
 
-    def departures(self, r: Set | Clear, expected: tuple[Left, ...]) -> list[Charge]:
-        """R5 and R4 for what left, where the trace tells."""
-        if isinstance(r.left, UnsetType):
+    def departures(
+        self, told: Sequence[LeftRecord] | UnsetType, expected: tuple[Left, ...]
+    ) -> list[Charge]:
+        """P12, and R4 and R1 for what left, where the trace tells."""
+        if isinstance(told, UnsetType):
             return []
         charges = []
         due = [(name(left.key), left.slot, left.cause.value) for left in expected]
-        told = [(left.k, left.slot, left.why) for left in r.left]
-        if due != told:
-            charges.append(Charge("R5", f"leaves: {due}", f"leaves: {told}"))
-        for left in r.left:
-            entry = find(self.pool, key_of(left.k))
+        came = [(left.k, left.slot, left.why) for left in told]
+        if due != came:
+            charges.append(Charge("P12", leavers(due), leavers(came)))
+        for left in told:
+            entry, number = self.entry(key_of(left.k)), self.object(key_of(left.k))
             if entry is not None and entry.as_set != contents_of(left.fp, UNSET):
                 charges.append(Charge("R4", shown(entry.as_set), f"leaves with {left.fp}"))
-            if self.objects.get(key_of(left.k), left.o) != left.o:
+            if number is not None and number != left.o:
                 charges.append(Charge("R1", "the object set", f"object {left.o} leaves"))
         return charges
 
+    def on_leaving(self, r: Leaving) -> list[Charge]:
+        """Some of those that the clear which follows takes."""
+        self.leaving += r.left
+        return []
+
     def on_clear(self, r: Clear) -> list[Charge]:
-        size = len(self.pool.entries)
-        by_slot = sorted(self.pool.entries, key=lambda entry: entry.slot)
-        charges = self.departures(r, tuple(cleared(entry) for entry in by_slot))
+        told = r.left if isinstance(r.left, UnsetType) else [*self.leaving, *r.left]
+        size, self.leaving = self.size, []
+        by_slot = sorted(self.live.entries, key=lambda k: self.live.entries[k].slot)
+        quick = not isinstance(told, UnsetType) and [left.k for left in told] == by_slot
+        charges: list[Charge] = []
+        if isinstance(told, UnsetType) or not (
+            quick and all(self.live.leaves(left, "cleared") for left in told)
+        ):
+            entries = [entry_of(k, self.live.entries[k]) for k in by_slot]
+            charges = self.departures(told, tuple(cleared(entry) for entry in entries))
         if r.n != size:
             charges.append(Charge("P7", f"{size} entries cleared", f"{r.n} entries cleared"))
-        self.pool = self.pool._replace(entries=())
-        self.objects.clear()
+        self.live.clear()
         self.lost.clear()
         return charges
 
     def on_load(self, r: Load) -> list[Charge]:
+        if self.live.load(r, self.rank(r.priority)):
+            return []
         new = Entry(
-            key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, UNSET), rank_of(r.priority)
+            key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, UNSET), self.rank(r.priority)
         )
-        self.objects[new.key] = r.o
         laws = self.adopt(SetOp(new.key, HERE), Miss(), (*self.pool.entries, new), Heap(()))
+        self.number(new.key, r.o)
         told = [law for law in sorted(laws) if law in ("P1", "P2")]
         return [Charge(law, "a pool that keeps the law", f"key {r.k} loaded too") for law in told]
 
     def on_remains(self, r: Remains) -> list[Charge]:
         """Against what is left in eviction order, one by one."""
         if self.expected_remains is None:
-            self.expected_remains = list(self.eviction_order())
+            self.expected_remains = deque(self.eviction_order())
         if not self.expected_remains:
             return [Charge("P3", "nothing more", f"key {r.k} remains")]
-        due = self.expected_remains.pop(0)
+        due = self.expected_remains.popleft()
         if due.key != key_of(r.k):
             return [Charge("P3", f"key {name(due.key)} goes next", f"key {r.k} goes next")]
         found = []
@@ -222,19 +285,37 @@ class PoolTrack:
             found.append(Charge("R4", shown(due.as_set), f"contents {r.fp}"))
         if due.priority != rank_of(r.priority):
             found.append(Charge("P5", "the priority set", f"priority {r.priority}"))
-        if self.objects.get(due.key, r.o) != r.o:
-            found.append(Charge("R1", f"object {self.objects[due.key]}", f"object {r.o}"))
+        known = self.object(due.key)
+        if known is not None and known != r.o:
+            found.append(Charge("R1", f"object {known}", f"object {r.o}"))
         return found
 
     def eviction_order(self) -> tuple[Entry, ...]:
-        ranked = self.pool.profile.policy is Policy.PRIORITY
-        entries = self.pool.entries
-        return tuple(sorted(entries, key=lambda e: e.priority)) if ranked else entries
+        return tuple([entry_of(key, live) for key, live in self.live.in_eviction_order()])
 
     def unaccounted(self) -> list[Charge]:
         """At the end: who should have remained and was not listed."""
         due = self.eviction_order() if self.expected_remains is None else self.expected_remains
         return [Charge("P3", f"key {name(entry.key)} remains", "it is not there") for entry in due]
+
+
+def entry_of(k: str, live: Live) -> Entry:
+    return Entry(key_of(k), SlotId(live.slot), HERE, contents_of(live.fp, live.size), live.rank)
+
+
+def live_of(entry: Entry, number: int | None) -> Live:
+    size, fp = divmod(entry.as_set, 1 << 64)
+    return Live(entry.slot, f"{fp:016x}", size, entry.priority, number, 0)
+
+
+def leavers(told: Sequence[tuple[str, int, str]]) -> str:
+    """Who leaves, from which slot and why; of many the first few."""
+    few = ", ".join(f"{k} ({why}, slot {slot})" for k, slot, why in told[:3])
+    return (
+        f"{few}{f' and {len(told) - 3} more' if len(told) > 3 else ''} leaves"
+        if told
+        else ("nobody leaves")
+    )
 
 
 def cleared(entry: Entry) -> Left:

@@ -90,7 +90,10 @@ class TraceReader:
 
     def _check_header(self) -> None:
         header = self.header
-        names = {f"init:{env}" for env in range(header.env_num)} | {"recur", "wm"}
+        every = range(header.env_num)
+        own = isinstance(header, OwnHeader) and "recur" not in header.pools
+        recurs = {f"recur:{env}" for env in every} if own else {"recur"}
+        names = {f"init:{env}" for env in every} | recurs | {"wm"}
         if set(header.pools) != names:
             wrong = sorted(names ^ set(header.pools))
             raise self.fail(f"{header.env_num} environments do not go with pools {wrong[:4]}")

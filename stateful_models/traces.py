@@ -18,6 +18,7 @@ from stateful_models.trace_format import (
     End,
     Get,
     Header,
+    Leaving,
     Load,
     Lookup,
     Mark,
@@ -69,7 +70,7 @@ class TraceReport:
     @property
     def profile(self) -> Profile:
         """What the header implies: the policy of its pools; the legacy path copies into slots."""
-        policy = POLICY[self.header.pools["recur"].strategy]
+        policy = POLICY[self.header.pools["wm"].strategy]
         if isinstance(self.header, OwnHeader):
             return Profile(policy, Ownership(self.header.ownership))
         legacy = self.header.path == "legacy"
@@ -115,6 +116,8 @@ class TraceJudge:
                 return self.on_set(record)
             case Clear():
                 return self.on_clear(record)
+            case Leaving():
+                return self.pools[record.p].on_leaving(record)
             case Lookup():
                 return self.on_lookup(record)
             case ClearRecur(parts=parts):
@@ -155,9 +158,10 @@ class TraceJudge:
         return [Charge("S2", f"environment {env}'s own, {shown(own)}", came)]
 
     def on_set(self, r: Set) -> list[Charge]:
-        before = len(self.pools[r.p].pool.entries)
-        charges = self.pools[r.p].on_set(r)
-        grown = len(self.pools[r.p].pool.entries) - before
+        pool = self.pools[r.p]
+        before = pool.size
+        charges = pool.on_set(r)
+        grown = pool.size - before
         self.report.counts["evicted"] += r.new - grown if r.new else -grown
         if r.p == "recur" and isinstance(r.env, int):
             self.storer[key_of(r.k)] = r.env
@@ -173,7 +177,7 @@ class TraceJudge:
     def on_lookup(self, r: Lookup) -> list[Charge]:
         """M3: init, then recur if init missed; the answer is theirs."""
         gets = [one for one in self.recent if isinstance(one, Get)][-r.parts :] if r.parts else []
-        asked = [f"init:{r.env}", "recur"][: r.parts]
+        asked = [f"init:{r.env}", self.recur_of(r.env)][: r.parts]
         told = [one.p for one in gets if one.k == r.k]
         found = gets[-1].hit if gets else False
         source = ("init", "recur")[r.parts - 1] if found and r.parts else None
@@ -186,6 +190,10 @@ class TraceJudge:
         if isinstance(self.report.header, OwnHeader) and r.fp != due:
             return [Charge("M3", f"the entry found, {due}", f"another value, {r.fp}")]
         return []
+
+    def recur_of(self, env: int) -> str:
+        """The recur pool that an environment asks: its own, where each has one."""
+        return "recur" if "recur" in self.pools else f"recur:{env}"
 
     def cleared(self, parts: int, due: set[str]) -> list[Charge]:
         """M4: the pools cleared just now are those of the tier."""

@@ -80,7 +80,6 @@ MIXED = np.array([(1, object())], dtype=[("a", "i4"), ("b", "O")])
         [1.0],
         np.array([object()]),
         MIXED,
-        np.array(["2026-01-01"], "datetime64[D]"),
     ],
     ids=lambda v: type(v).__name__,
 )

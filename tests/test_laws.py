@@ -1,12 +1,14 @@
 """Each clause of each law, on a transition that breaks it; the rightful transition breaks none."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from spec.heap import Hand, Object, put_object
 from spec.laws import broken
 from spec.ops import (
+    Cause,
     Census,
     Clear,
     Cleared,
@@ -121,6 +123,17 @@ def test_rightful_transitions_break_nothing(name: str) -> None:
 
 def entry(key: Key, slot: int, ref: Ref = O0, as_set: int = 0, priority: int = 0) -> Entry:
     return Entry(key, SlotId(slot), ref, Contents(as_set), priority)
+
+
+def told_twice(case: Case) -> tuple[str, ...]:
+    assert isinstance(case.response, Stored)
+    return case.broken(Stored(case.response.slot, case.response.left * 2))
+
+
+def told_as(case: Case, cause: Cause) -> tuple[str, ...]:
+    assert isinstance(case.response, Stored)
+    (one,) = case.response.left
+    return case.broken(Stored(case.response.slot, (replace(one, cause=cause),)))
 
 
 def left(key: Key, slot: int) -> Left:
@@ -307,13 +320,16 @@ WRONG: dict[str, tuple[str, Callable[[], tuple[str, ...]]]] = {
             Census(frozenset({A}), frozenset(), 2, COPY_CENSUS.after.pool.counters)
         ),
     ),
-    "a departure not told": ("R5", lambda: EVICT.broken(Stored(SlotId(0)))),
+    "a departure not told": ("P12", lambda: EVICT.broken(Stored(SlotId(0)))),
     "a departure told of a resident": (
-        "R5",
+        "P12",
         lambda: INSERT.broken(Stored(SlotId(0), (left(A, 0),))),
     ),
-    "a replaced object not told": ("R5", lambda: UPDATE.broken(Stored(SlotId(0)))),
-    "a clear that tells of one": ("R5", lambda: CLEAR.broken(Cleared((left(A, 0),)))),
+    "a replaced object not told": ("P12", lambda: UPDATE.broken(Stored(SlotId(0)))),
+    "a clear that tells of one": ("P12", lambda: CLEAR.broken(Cleared((left(A, 0),)))),
+    "a departure told twice": ("P12", lambda: told_twice(EVICT)),
+    "an eviction told as a clear": ("P12", lambda: told_as(EVICT, Cause.CLEARED)),
+    "an update told as an eviction": ("P12", lambda: told_as(UPDATE, Cause.EVICTED)),
 }
 
 
@@ -324,5 +340,5 @@ def test_each_clause_is_broken_by_its_transition(name: str) -> None:
 
 
 def test_every_pool_law_is_broken_by_some() -> None:
-    codes = [f"P{n}" for n in range(1, 11)] + [f"R{n}" for n in range(1, 6)]
+    codes = [f"P{n}" for n in (*range(1, 11), 12)] + [f"R{n}" for n in range(1, 6)]
     assert {law for law, _ in WRONG.values()} == set(codes)

@@ -227,7 +227,7 @@ def test_sizing_reads_only_what_it_needs() -> None:
 def test_only_rare_events_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "kvref")
     m = manager()
-    assert "3 init pools of 2 entries, 1 recur of 6, wm 3" in caplog.text
+    assert "init 3 x 2, recur 1 x 6, wm 3" in caplog.text
     caplog.clear()
     for key in range(20):
         m.set_init_cache(0, key, "v")

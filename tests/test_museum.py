@@ -6,6 +6,7 @@ from spec.laws import ALL, CACHE
 from spec.sizing import Config
 from stateful_models.bugs import EXHIBITS, Exhibit
 from stateful_models.judge import Divergence
+from stateful_models.listening import DemotingManager, DemotingScope
 from stateful_models.manager_scope import ManagerScope
 from stateful_models.manager_subject import ManagerSubject
 from stateful_models.pool_scope import PoolScope
@@ -19,7 +20,8 @@ def shortest(exhibit: Exhibit) -> Divergence[object, object]:
     for profile in subject.profiles:
         for capacity in (1, 2):
             if issubclass(subject, ManagerSubject):
-                managed = ManagerScope(profile, Config(capacity, 1), envs=2, keys=2)
+                scoped = DemotingScope if issubclass(subject, DemotingManager) else ManagerScope
+                managed = scoped(profile, Config(capacity, 1), envs=2, keys=2)
                 found.append(explore_manager(managed, subject).divergence)
             else:
                 scope = PoolScope(profile, capacity, keys=3, objects=2)
@@ -39,9 +41,9 @@ def test_every_law_has_an_exhibit() -> None:
 
 
 def test_every_law_is_stated() -> None:
-    """P1-P10, R1-R5, and M1, M3, M4, M6, M7; M2 and M5 speak of two runs (spec.history)."""
+    """M2 and M5 speak of two runs (spec.history); P12 is stated of pools and of managers."""
     codes = [f"P{n}" for n in range(1, 11)] + [f"R{n}" for n in range(1, 6)]
-    codes += ["M1", "M3", "M4", "M6", "M7"]
+    codes += ["P12", "M1", "M3", "M4", "P12", "M6", "M7"]
     assert [law.code for law in CACHE] == codes
     tensors = {law.code for law in ALL} - set(codes)
     counts = {"W": 6, "B": 4, "K": 3, "S": 3}

@@ -81,7 +81,7 @@ def test_no_any_in_public_signatures() -> None:
 
 def test_every_public_name_is_documented() -> None:
     for name in kvref.__all__:
-        if name != "OnEvict":  # an alias of a Callable has no docstring of its own
+        if name not in ("Event", "OnEvict", "Priority", "Rank"):  # aliases have none of their own
             assert inspect.getdoc(getattr(kvref, name)), name
 
 

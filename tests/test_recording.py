@@ -3,11 +3,9 @@
 import json
 import random
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from operator import index
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, SupportsIndex, cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,10 +13,11 @@ import pytest
 from kvref import (
     EvictionStrategy,
     KVCacheError,
+    KVCacheIOError,
     KVCacheManager,
     KVCacheTypeError,
-    KVCacheValueError,
     Ownership,
+    Rank,
     Recorder,
     hash_state,
 )
@@ -145,12 +144,18 @@ def test_refused_operations_are_not_recorded(tmp_path: Path) -> None:
 def test_what_cannot_be_recorded_is_named(tmp_path: Path) -> None:
     with pytest.raises(KVCacheTypeError, match="KVCacheManager"):
         Recorder(object(), tmp_path / "run.jsonl")  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(KVCacheTypeError, match="callable"):
+        Recorder(new_manager(), tmp_path / "run.jsonl", 3)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(KVCacheIOError, match="nowhere"):
+        Recorder(new_manager(), tmp_path / "nowhere" / "run.jsonl", fingerprint)
+
+
+def test_two_recorders_at_once_write_the_same(tmp_path: Path) -> None:
     manager = new_manager()
-    with (
-        Recorder(manager, tmp_path / "run.jsonl", fingerprint),
-        pytest.raises(KVCacheValueError, match="already"),
-    ):
-        Recorder(manager, tmp_path / "other.jsonl", fingerprint)
+    files = [tmp_path / "one.jsonl", tmp_path / "other.jsonl"]
+    with Recorder(manager, files[0], fingerprint), Recorder(manager, files[1], fingerprint):
+        drive(manager, random.Random(0), 50)
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 @pytest.mark.parametrize("ownership", list(Ownership))
@@ -179,26 +184,13 @@ def test_ages_of_loaded_entries_are_kept(tmp_path: Path) -> None:
 
 
 class OtherValue(KVCacheManager[Window]):
-    def hierarchical_get(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> Window | None:
-        found = super().hierarchical_get(env_id, cache_key)
-        return None if found is None else Window(b"another")
+    def _looked_up(self, env: int, key: int, init: Window | None, recur: Window | None) -> None:
+        super()._looked_up(env, key, init and Window(b"another"), recur)
 
 
 class NoValue(KVCacheManager[Window]):
-    def hierarchical_get(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> Window | None:
-        super().hierarchical_get(env_id, cache_key)
-        return None
-
-
-class Memory(KVCacheManager[Window]):
-    """A lookup that does not ask the pools again."""
-
-    def hierarchical_get(self, env_id: SupportsIndex, cache_key: SupportsIndex) -> Window | None:
-        known: dict[int, Window | None] = vars(self).setdefault("known", {})
-        key = index(cache_key)
-        if key not in known:
-            known[key] = super().hierarchical_get(env_id, cache_key)
-        return known[key]
+    def _looked_up(self, env: int, key: int, init: Window | None, recur: Window | None) -> None:
+        super()._looked_up(env, key, None, None)
 
 
 class DropsPriority(KVCacheManager[Window]):
@@ -208,13 +200,12 @@ class DropsPriority(KVCacheManager[Window]):
         super().__init__(CONFIG, 2, eviction_strategy=EvictionStrategy.PRIORITY)
         order = self.recur_pool._order
         assert isinstance(order, PriorityOrder)
-        place = order.place
-        known: dict[int, float] = {}
-        self.recur_pool._place = lambda key, rank: place(key, known.setdefault(key, rank))
+        place, known = order.place, dict[int, Rank]()
+        vars(order)["place"] = lambda key, rank: place(key, known.setdefault(key, rank))
 
 
 def test_wrong_managers_are_rejected_by_their_recordings(tmp_path: Path) -> None:
-    for wrong in (OtherValue(CONFIG, 2), NoValue(CONFIG, 2), Memory(CONFIG, 2)):
+    for wrong in (OtherValue(CONFIG, 2), NoValue(CONFIG, 2)):
         with Recorder(wrong, tmp_path / "run.jsonl", fingerprint):
             wrong.set_init_cache(0, 1, Window(b"x"))
             wrong.hierarchical_get(0, 1)
@@ -228,8 +219,10 @@ def test_wrong_managers_are_rejected_by_their_recordings(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("failing", range(8))
-def test_a_failing_fingerprint_fails_the_operation_whole(tmp_path: Path, failing: int) -> None:
-    """Nothing has changed, nothing is recorded, and what follows is recorded rightly."""
+def test_a_failing_fingerprint_ends_the_recording_and_nothing_else(
+    tmp_path: Path, failing: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The manager ends as one that was never recorded; the file is refused; it is told once."""
     calls = iter(range(1000))
 
     def fragile(window: Window) -> int:
@@ -237,28 +230,55 @@ def test_a_failing_fingerprint_fails_the_operation_whole(tmp_path: Path, failing
             raise RuntimeError("out of memory")
         return fingerprint(window)
 
-    manager = new_manager(EvictionStrategy.LRU)
-    with Recorder(manager, tmp_path / "run.jsonl", fragile):
-        for key in (1, 2, 3, 4, 1, 5, 2, 6, 7):
-            for operation in (
-                lambda key=key: manager.set_recur_cache(key, Window(bytes([key]))),
-                lambda key=key: manager.get_recur_cache(key),
-            ):
-                with suppress(RuntimeError):
-                    operation()
-    assert next(calls) > failing
-    report = check_trace(tmp_path / "run.jsonl")
-    assert report.accepted, report.breaches
+    managers = [new_manager(EvictionStrategy.LRU), new_manager(EvictionStrategy.LRU)]
+    recorder = Recorder(managers[0], tmp_path / "run.jsonl", fragile)
+    for manager in managers:
+        drive(manager, random.Random(1), 60)
+    assert everything(managers[0]) == everything(managers[1])
+    assert isinstance(recorder.failure, RuntimeError)
+    assert "cannot be judged" in caplog.text
+    with pytest.raises(KVCacheIOError, match="out of memory"):
+        recorder.close()
+    recorder.close()
+    with pytest.raises(TraceError):
+        check_trace(tmp_path / "run.jsonl")
+
+
+def everything(manager: KVCacheManager[Window]) -> list[object]:
+    stats = [pool.stats.as_dict() for pool in manager.pools if pool.stats is not None]
+    entries = [(one.key, one.slot, one.value.data) for p in manager.pools for one in p.residents()]
+    return [entries, stats, manager.lookup_stats]
+
+
+def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
+    for blocks in (2, 2000):  # found when the file is closed; found when its buffer is written
+        manager = new_manager()
+        recorder = Recorder(manager, "/dev/full", fingerprint)
+        drive(manager, random.Random(1), blocks)
+        with pytest.raises((KVCacheIOError, OSError), match="space"):
+            recorder.close()
+        recorder.close()
+        manager.set_recur_cache(1, Window(b"x"))
+        assert 1 in manager.recur_pool
+
+
+def test_what_the_block_raises_is_what_its_caller_sees(tmp_path: Path) -> None:
+    def bad(window: Window) -> int:
+        raise ValueError("fingerprint")
+
+    manager = new_manager()
+    recorder = Recorder(manager, tmp_path / "run.jsonl", bad)
+    manager.set_recur_cache(1, Window(b"x"))
+    with pytest.raises(KeyError, match="mine"), recorder:
+        raise KeyError("mine")
 
 
 def test_a_fingerprint_is_an_integer(tmp_path: Path) -> None:
     manager = new_manager()
-    with (
-        Recorder(manager, tmp_path / "run.jsonl", lambda window: cast(int, None)),
-        pytest.raises(KVCacheTypeError, match="fingerprint"),
-    ):
-        manager.set_recur_cache(1, Window(b"x"))
-    assert len(manager.recur_pool) == 0
+    recorder = Recorder(manager, tmp_path / "run.jsonl", lambda window: cast(int, None))
+    manager.set_recur_cache(1, Window(b"x"))
+    assert isinstance(recorder.failure, KVCacheTypeError)
+    assert len(manager.recur_pool) == 1
     with Recorder(manager, tmp_path / "run.jsonl", lambda window: np.int64(-3)):
         manager.set_recur_cache(1, Window(b"x"))
     assert check_trace(tmp_path / "run.jsonl").accepted

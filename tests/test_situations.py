@@ -59,8 +59,8 @@ RENEWS = Profile(Policy.FIFO, fifo_update=FifoUpdate.RENEWS_AGE)
     [
         (Case(SET_A), "P2 P4 R2"),
         (Case(Set(B, O0), FIFO_REFERENCE, SET_A), "P1 P2 P4 R2"),
-        (Case(Set(C, O0), FIFO_REFERENCE, *FULL), "P1 P2 P3 P4 P9 R2 R3 R5"),
-        (Case(Set(A, O1), FIFO_REFERENCE, *FULL), "P1 P2 P5 R2 R3 R5"),
+        (Case(Set(C, O0), FIFO_REFERENCE, *FULL), "P1 P2 P3 P4 P9 R2 R3 R5 P12"),
+        (Case(Set(A, O1), FIFO_REFERENCE, *FULL), "P1 P2 P5 R2 R3 R5 P12"),
         (Case(SET_A, FIFO_REFERENCE, *FULL), "P1 P2 P5 R2"),
         (Case(Set(C, None), FIFO_REFERENCE, *FULL), "P1 P2 P8"),
         (Case(Set(C, None), FIFO_REFERENCE, SET_A), "P2"),
@@ -73,7 +73,7 @@ RENEWS = Profile(Policy.FIFO, fifo_update=FifoUpdate.RENEWS_AGE)
         (Case(Get(B), FIFO_REFERENCE, SET_A, WRITE), "P2"),
         (Case(Peek(A), FIFO_REFERENCE, *FULL), "P1 P2 P10 R1"),
         (Case(Peek(C), FIFO_REFERENCE, *FULL), "P1 P2"),
-        (Case(Clear(), FIFO_REFERENCE, *FULL), "P7 R3 R5"),
+        (Case(Clear(), FIFO_REFERENCE, *FULL), "P7 R3 R5 P12"),
         (Case(Clear()), ""),
         (Case(WRITE, FIFO_SEALED, SET_A), "P2 R4"),
         (Case(WRITE_OTHER, FIFO_SEALED, SET_A), "P2"),
@@ -81,10 +81,10 @@ RENEWS = Profile(Policy.FIFO, fifo_update=FifoUpdate.RENEWS_AGE)
         (Case(Set(B, None), FIFO_SEALED, SET_A), "P2"),
         (Case(Get(A), FIFO_COPY, SET_A, WRITE), "P2 P6 R1 R4"),
         (Case(Get(A), FIFO_COPY, SET_A, Get(A)), "P2 P6 R1"),
-        (Case(SET_A, FIFO_COPY, SET_A), "P2 P5 R2 R5"),
-        (Case(SET_A, FIFO_COPY, SET_A, Get(A)), "P2 P5 R2 R3 R5"),
-        (Case(SET_A, FIFO_COPY, SET_A, Get(A), SET_A), "P2 P5 R2 R5"),
-        (Case(Clear(), FIFO_COPY, SET_A, Get(A)), "P7 R3 R5"),
+        (Case(SET_A, FIFO_COPY, SET_A), "P2 P5 R2 R5 P12"),
+        (Case(SET_A, FIFO_COPY, SET_A, Get(A)), "P2 P5 R2 R3 R5 P12"),
+        (Case(SET_A, FIFO_COPY, SET_A, Get(A), SET_A), "P2 P5 R2 R5 P12"),
+        (Case(Clear(), FIFO_COPY, SET_A, Get(A)), "P7 R3 R5 P12"),
     ],
 )
 def test_laws_of_pools_speak_of_their_situations(case: Case, codes: str) -> None:
@@ -136,7 +136,7 @@ def test_rightful_transitions_of_every_profile_break_nothing(op: Op, profile: Pr
         (of_managers.Case(ClearTier(Tier.RECUR), IN_INIT, IN_RECUR), "M4"),
         (of_managers.Case(ClearTier(Tier.RECUR), IN_RECUR), ""),
         (of_managers.Case(ClearTier(Tier.RECUR), IN_INIT, IN_WM), ""),
-        (of_managers.CLEAR_ALL, ""),
+        (of_managers.CLEAR_ALL, "P12"),
     ],
 )
 def test_laws_of_managers_speak_of_their_situations(case: of_managers.Case, codes: str) -> None:

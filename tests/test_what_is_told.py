@@ -78,7 +78,7 @@ def test_the_log_says_what_was_made_and_what_was_cleared(
     m = manager(eviction_strategy=EvictionStrategy.LRU, ownership=Ownership.SEALED)
     m.clear_all()
     assert [record.getMessage() for record in caplog.records] == [
-        "2 init pools of 2 entries, 1 recur of 6, wm 2; LRU, SEALED",
+        "KVCacheManager(init 2 x 2, recur 1 x 6, wm 2; holding 0, 0, 0): LRU, SEALED",
         "cleared every pool",
     ]
 

@@ -13,12 +13,15 @@ from stateful_models.bugs.counts_refusals import CountsRefusals
 from stateful_models.bugs.equal_timestamps import EqualTimestamps
 from stateful_models.bugs.evicted_still_listed import EvictedStillListed
 from stateful_models.bugs.evicts_then_fails import EvictsThenFails
+from stateful_models.bugs.finalized_too_early import FinalizedTooEarly
+from stateful_models.bugs.forgets_untold import ForgetsUntold
 from stateful_models.bugs.get_removes import GetRemoves
 from stateful_models.bugs.graveyard import Graveyard
 from stateful_models.bugs.highest_free_slot import HighestFreeSlot
 from stateful_models.bugs.lookup_asks_both import LookupAsksBoth
 from stateful_models.bugs.lookup_counts_twice import LookupCountsTwice
 from stateful_models.bugs.lru_over_ring import LruOverRing
+from stateful_models.bugs.moves_its_victim import MovesItsVictim
 from stateful_models.bugs.never_sealed import NeverSealed
 from stateful_models.bugs.next_environment import NextEnvironment
 from stateful_models.bugs.one_too_many import OneTooMany
@@ -66,7 +69,7 @@ EXHIBITS: Final = (
     Exhibit(PeekCounts, "P10", 1, "peek: a miss is counted"),
     Exhibit(SetWrites, "R2", 1, "set: the object's contents change"),
     Exhibit(NeverSealed, "R4", 1, "set: the object is not sealed"),
-    Exhibit(CopyIsAlias, "R5", 2, "set, inspect: the client's own object is kept"),
+    Exhibit(CopyIsAlias, "P12", 2, "set, set again: nothing is told to leave"),
     Exhibit(Graveyard, "R5", 3, "set, clear, inspect: the object is still kept"),
     Exhibit(SetReachesNeighbour, "M1", 1, "set in init:0: init:1 has it too"),
     Exhibit(NextEnvironment, "M1", 1, "get in init:0: init:1 counts the miss"),
@@ -79,5 +82,8 @@ EXHIBITS: Final = (
     Exhibit(EqualTimestamps, "P3", 3, "set three keys: the second leaves"),
     Exhibit(SharedCursor, "P5", 2, "set, set again: the slot has changed"),
     Exhibit(StatsLeak, "M1", 1, "get in init:0: a miss in init:1, too"),
+    Exhibit(MovesItsVictim, "P12", 3, "capacity 2: set three keys: the first is told, one leaves"),
+    Exhibit(FinalizedTooEarly, "P9", 2, "capacity 1: two keys: its finalizer finds nobody there"),
+    Exhibit(ForgetsUntold, "P12", 2, "set in recur, clear all: demoted, and forgotten untold"),
     Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
 )

@@ -9,5 +9,5 @@ class CountsRefusals(KvrefPool):
 
     def get(self, key: int) -> object | None:
         if self.pool.stats is not None and not isinstance(key, int):
-            self.pool.stats.misses += 1
+            self.pool.stats._misses += 1
         return super().get(key)

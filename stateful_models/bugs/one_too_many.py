@@ -9,11 +9,11 @@ class OneTooMany(KvrefPool):
 
     def start(self, profile: Profile, capacity: int) -> None:
         super().start(profile, capacity + 1)
-        self.capacity = self.pool.pool_size = capacity
+        self.capacity = self.pool._pool_size = capacity
 
     def set(self, key: int, value: object, rank: float) -> int:
-        self.pool.pool_size = self.capacity + 1
+        self.pool._pool_size = self.capacity + 1
         try:
             return super().set(key, value, rank)
         finally:
-            self.pool.pool_size = self.capacity
+            self.pool._pool_size = self.capacity

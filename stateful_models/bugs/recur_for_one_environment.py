@@ -10,4 +10,4 @@ class RecurForOneEnvironment(KvrefManager):
 
     def start(self, profile: Profile, config: Config, envs: int) -> None:
         super().start(profile, config, envs)
-        self.manager.recur_pool.pool_size = config.num_simulations or 0
+        self.manager.recur_pool._pool_size = config.num_simulations or 0

@@ -5,9 +5,9 @@ itself, under every key, and went on writing into it: 87% of hits delivered othe
 were stored.
 """
 
-from typing import SupportsFloat, SupportsIndex
+from typing import SupportsIndex
 
-from kvref import KVCachePool
+from kvref import KVCachePool, Priority
 from spec.ops import Contents, Ref
 from stateful_models.client import Box, box
 from stateful_models.refinement import KvrefPool
@@ -17,7 +17,7 @@ class Pool(KVCachePool[object]):
     shared = Box(Ref(-1), Contents(-1), [])
 
     def set(
-        self, cache_key: SupportsIndex, kv_cache: object, *, priority: SupportsFloat | None = None
+        self, cache_key: SupportsIndex, kv_cache: object, *, priority: Priority | None = None
     ) -> int:
         self.shared.contents = box(kv_cache).contents
         return super().set(cache_key, self.shared, priority=priority)

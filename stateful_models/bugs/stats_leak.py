@@ -16,5 +16,5 @@ class StatsLeak(KvrefManager):
         if tier is Tier.INIT and value is None:
             for number, pool in enumerate(self.manager.init_pools):
                 if number != env and pool.stats is not None:
-                    pool.stats.misses += 1
+                    pool.stats._misses += 1
         return value

@@ -11,5 +11,5 @@ class UpdateCountsAsInsertion(KvrefPool):
         slot = super().set(key, value, rank)
         stats = self.pool.stats
         if stats is not None and stats.updates:
-            stats.insertions, stats.updates = stats.insertions + stats.updates, 0
+            stats._insertions, stats._updates = stats.insertions + stats.updates, 0
         return slot

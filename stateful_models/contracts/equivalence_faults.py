@@ -7,7 +7,7 @@ from kvref.keying import as_env
 from kvref.policy import FifoOrder, LruOrder, PriorityOrder
 from kvref.pool import KVCachePool
 from kvref.sizing import PoolSizes, RecurScope, SizingProfile, pool_sizes
-from kvref.stats import CacheStats
+from kvref.stats import PoolStats
 from spec.ops import Counters
 from spec.pool import Pool
 from spec.profile import Policy
@@ -16,7 +16,7 @@ from stateful_models.contracts.windows import drops_singly
 
 PLACE: Final[Callable[[PriorityOrder, int, float], None]] = PriorityOrder.place
 FIFO_INIT: Final = FifoOrder.__init__
-RESET: Final = CacheStats.reset
+RESET: Final = PoolStats.reset
 INSERT: Final = KVCachePool._insert
 THERE: Final = "stateful_models.contracts.equivalences"
 
@@ -46,9 +46,9 @@ def renews_order(self: FifoOrder, slots: object = ()) -> None:
     self.touch = self._keys.move_to_end
 
 
-def forgets_residents(self: CacheStats) -> None:
+def forgets_residents(self: PoolStats) -> None:
     RESET(self)
-    self.carried = 0
+    self._carried = 0
 
 
 def wraps(value: object, env_num: int) -> int:
@@ -73,6 +73,6 @@ TOUCHES: Final = {
     Policy.PRIORITY: Fault("kvref.policy", "PriorityOrder.place", renews_age),
 }
 SLOT_0: Final = Fault("kvref.pool", "KVCachePool._insert", slot_0)
-FORGETS_RESIDENTS: Final = Fault("kvref.stats", "CacheStats.reset", forgets_residents)
+FORGETS_RESIDENTS: Final = Fault("kvref.stats", "PoolStats.reset", forgets_residents)
 KEEPS_COUNTING: Final = Fault("spec.pool", "with_entries", keeps_counting)
 WRAPS: Final = Fault(THERE, "as_env", wraps)

@@ -11,7 +11,7 @@ from kvref.policy import EvictionStrategy, FifoOrder, LruOrder, PriorityOrder
 from kvref.pool import KVCachePool
 from kvref.sizing import RecurScope as KvrefScope
 from kvref.sizing import SizingProfile, pool_sizes
-from kvref.stats import CacheStats
+from kvref.stats import PoolStats
 from spec.manager import ManagerState, pool_index
 from spec.ops import Counters, EnvId, Get, Key, ResetStats, Set, Stored, Tier
 from spec.pool import Pool, PoolState, step, victim
@@ -174,7 +174,8 @@ def same_reset(capacity: int) -> Theorem:
         assert counters.insertions + counters.carried == residents + counters.evictions + (
             counters.cleared
         )
-        stats = CacheStats(*counters)
+        stats = PoolStats()
+        stats._restore(counters)
         stats.reset()
         mine = Counters(carried=residents)
         assert tuple(stats.as_dict().values()) == mine

@@ -1,0 +1,172 @@
+"""Observers: told of every operation of a pool or manager once it is done.
+
+    class Counts:
+        def __call__(self, event: Event[object]) -> None:
+            print(event)
+
+    manager.observe(Counts())  # or pool.observe(...), of one pool alone; unobserve(...) ends it
+
+Events come one at a time, in the order in which the operations took effect, each with its
+operands, its answer and what left. What an observer does to the cache happens after that and is
+told after that. An observer that raises is detached and reported to this module's logger; the
+operation stands. What raises, and what only looks (`peek`, `in`, `len`, iteration), is not told,
+nor is a reset of counters. Copies and pickles of what is observed are not observed.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Set
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from weakref import WeakSet
+
+from kvref.departures import Departure
+from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.ranks import Rank
+
+V = TypeVar("V")
+
+logger = logging.getLogger(__name__)
+
+
+class Got(NamedTuple, Generic[V]):
+    """A `get`: `value` and `slot` are None for a miss."""
+
+    pool: str
+    key: int
+    value: V | None
+    slot: int | None
+
+
+class Stored(NamedTuple, Generic[V]):
+    """A `set` of `given`; `value` is what is stored, a copy under COPY.
+
+    `new`: the key was not resident. `rank` is None where the policy has none.
+    """
+
+    pool: str
+    key: int
+    given: V
+    value: V
+    slot: int
+    new: bool
+    rank: Rank | None
+    left: tuple[Departure[V], ...]
+
+
+class Cleared(NamedTuple, Generic[V]):
+    """One pool was cleared; what left, in slot order. A clear of several pools is one each."""
+
+    pool: str
+    left: tuple[Departure[V], ...]
+
+
+class LookedUp(NamedTuple, Generic[V]):
+    """A `hierarchical_get` of a manager, behind the `Got` of each pool that it asked."""
+
+    env: int
+    key: int
+    value: V | None
+    asked: tuple[str, ...]
+
+
+Event: TypeAlias = Got[V] | Stored[V] | Cleared[V] | LookedUp[V]
+
+
+class Observer(Protocol[V]):
+    """Anything that can be called with an event."""
+
+    def __call__(self, event: Event[V], /) -> object: ...
+
+
+class Hearing(Protocol):
+    """A pool, to the audience that it tells."""
+
+    def _bind(self) -> None: ...
+
+
+class Seat(NamedTuple):
+    """An observer, and the one pool that it is told of; None: all of them, and lookups."""
+
+    observer: Observer[object]
+    pool: str | None
+
+
+class Audience:
+    """Who is told of some pools: a pool's own, or the one of all pools of a manager."""
+
+    def __init__(self) -> None:
+        self._seats: list[Seat] = []
+        self._pools: WeakSet[Hearing] = WeakSet()
+        self._waiting: deque[tuple[Event[object], str | None]] = deque()
+        self._telling = False
+        self._held = 0
+
+    def join(self, pool: Hearing) -> None:
+        """From here on this pool tells this audience."""
+        self._pools.add(pool)
+
+    def add(self, observer: Observer[object], pool: str | None) -> None:
+        if not callable(observer):
+            raise KVCacheTypeError(f"an observer must be callable, not {show(observer)}")
+        if any(seat.observer is observer and seat.pool == pool for seat in self._seats):
+            raise KVCacheValueError(f"{show(observer)} observes already")
+        self._seats.append(Seat(observer, pool))
+        self._rebind()
+
+    def remove(self, observer: Observer[object], pool: str | None) -> None:
+        """Whoever does not observe is not missed."""
+        self._seats = [s for s in self._seats if s.observer is not observer or s.pool != pool]
+        self._rebind()
+
+    def _rebind(self) -> None:
+        for pool in tuple(self._pools):
+            pool._bind()
+
+    def hears(self, pool: str | None) -> bool:
+        """Whether anybody is told of this pool, or, for None, of lookups."""
+        return any(seat.pool is None or seat.pool == pool for seat in self._seats)
+
+    def tell(self, event: Event[object], pool: str | None) -> None:
+        self._waiting.append((event, pool))
+        self._deliver()
+
+    def hold(self) -> int:
+        """Tell nothing for now; `release` goes on from here."""
+        self._held += 1
+        return len(self._waiting)
+
+    def release(self, mark: int, undone: Set[str] = frozenset()) -> None:
+        """Go on telling, but not of what was undone since: operations on these pools."""
+        if undone:
+            kept = [one for one in list(self._waiting)[mark:] if one[1] not in undone]
+            self._waiting = deque([*list(self._waiting)[:mark], *kept])
+        self._held -= 1
+        if self._waiting:
+            self._deliver()
+
+    def insert(self, mark: int, event: Event[object], pool: str) -> None:
+        """Tell of this before all that happened since `hold`."""
+        self._waiting.insert(mark, (event, pool))
+
+    def _deliver(self) -> None:
+        if self._telling or self._held:
+            return
+        self._telling = True
+        try:
+            while self._waiting:
+                event, pool = self._waiting.popleft()
+                for seat in tuple(self._seats):
+                    if seat.pool is None or seat.pool == pool:
+                        self._tell_one(seat, event)
+        finally:
+            self._telling = False
+
+    def _tell_one(self, seat: Seat, event: Event[object]) -> None:
+        if seat not in self._seats:
+            return  # it has left since
+        try:
+            seat.observer(event)
+        except Exception:
+            self._seats.remove(seat)
+            self._rebind()
+            logger.exception("observer %s raised and is detached", show(seat.observer))
