@@ -145,6 +145,7 @@ class PriorityOrder:
 
     def evict(self) -> tuple[int, int]:
         key = self.victim()
+        heappop(self._heap)
         return key, self.remove(key)
 
     def remove(self, key: int) -> int:

@@ -234,20 +234,19 @@ class KVCachePool(Generic[V]):
             else:
                 gone = self._update(key, value, rank)
             if self._marks is not None:
-                gone = (*gone, self._marks.get(key))
+                gone = gone, self._marks.get(key)
                 self._marks[key] = mark
         finally:
             self._busy = False
         if self._heard:
-            left = tuple([one for one in gone if isinstance(one, Departure)])
-            self._tell_set(key, (kv_cache, value), slot, resident is None, rank, left)
+            self._tell_set(key, (kv_cache, value), slot, resident is None, rank, _told(gone))
         return slot
 
-    def _update(self, key: int, value: V, rank: Rank) -> tuple[object, ...]:
+    def _update(self, key: int, value: V, rank: Rank) -> object:
         """A resident key; returns what must outlive the books."""
-        old, left = self._values[key], None
+        old: object = self._values[key]
         if old is not value and (self._on_evict is not None or self._heard):
-            left = self._departure(key, Cause.UPDATED)
+            old = left = self._departure(key, Cause.UPDATED)
             self._announce((left,))
         self._values[key] = value
         if self._touch is not None:
@@ -256,14 +255,29 @@ class KVCachePool(Generic[V]):
             self._place(key, rank)
         if self._stats is not None:
             self._stats._updates += 1
-        return old, left
+        return old
 
-    def _insert(self, key: int, value: V, rank: Rank) -> tuple[int, tuple[object, ...]]:
-        """A new key. Slots are freed only all at once, so the lowest free one is the count."""
+    def _insert(self, key: int, value: V, rank: Rank) -> tuple[int, object]:
+        """A new key; returns its slot, and what must outlive the books.
+
+        Slots are freed only all at once, so the lowest free one is the count.
+        """
         slots, values, stats = self._slots, self._values, self._stats
-        slot, gone = len(slots), tuple[object, ...]()
+        gone: object = None
+        slot = len(slots)
         if slot >= self._pool_size:
-            slot, gone = self._evict()
+            if not slot == len(values) == self._pool_size:
+                raise self._race()
+            if self._on_evict is None and not self._heard:
+                out, slot = self._order.evict()
+                gone = values.pop(out)
+            else:
+                out, slot, gone = self._evict()
+                del values[out]
+            if self._marks is not None:
+                gone = gone, self._marks.pop(out)
+            if stats is not None:
+                stats._evictions += 1
         slots[key] = slot
         values[key] = value
         if self._place is not None:
@@ -272,26 +286,12 @@ class KVCachePool(Generic[V]):
             stats._insertions += 1
         return slot, gone
 
-    def _evict(self) -> tuple[int, tuple[object, ...]]:
-        """The victim leaves; its slot, and what must outlive the books."""
-        order, values, left = self._order, self._values, None
-        if not len(self._slots) == len(values) == self._pool_size:
-            raise KVCacheRaceError(
-                f"pool {self._name!r} of {self._pool_size} holds {len(values)} entries in "
-                f"{len(self._slots)} slots: was it used by several threads? clear() it"
-            )
-        if self._on_evict is None and not self._heard:
-            key, slot = order.evict()
-        else:
-            key = order.victim()  # chosen once: whoever is told of it is who goes
-            left = self._departure(key, Cause.EVICTED)
-            self._announce((left,))
-            slot = order.remove(key)
-        old = values.pop(key)
-        mark = None if self._marks is None else self._marks.pop(key)
-        if self._stats is not None:
-            self._stats._evictions += 1
-        return slot, (old, left, mark)
+    def _evict(self) -> tuple[int, int, Departure[V]]:
+        """Tell of the victim, and take it out of the order: chosen once, it is who goes."""
+        key = self._order.victim()
+        left = self._departure(key, Cause.EVICTED)
+        self._announce((left,))
+        return key, self._order.remove(key), left
 
     def _tell_set(
         self,
@@ -339,6 +339,12 @@ class KVCachePool(Generic[V]):
         return (
             f"KVCachePool(name={self.name!r}, {len(self)}/{self.pool_size}, "
             f"{self.eviction_strategy.name}, {self.ownership.name}, stats={self.stats})"
+        )
+
+    def _race(self) -> KVCacheRaceError:
+        return KVCacheRaceError(
+            f"pool {self._name!r} of {self._pool_size} holds {len(self._values)} entries in "
+            f"{len(self._slots)} slots: was it used by several threads? clear() it"
         )
 
     def _reentry(self) -> KVCacheReentryError:
@@ -394,6 +400,13 @@ class KVCachePool(Generic[V]):
         if self._stats is not None and counts is not None:
             self._stats._restore(counts)
         self._bind()
+
+
+def _told(gone: object) -> tuple[Departure[V], ...]:
+    """The departure among what an operation of an observed pool let go: alone, or with a mark."""
+    parts = gone if type(gone) is tuple else (gone,)
+    inner = [one for part in parts for one in (part if type(part) is tuple else (part,))]
+    return tuple([cast(Departure[V], one) for one in inner if isinstance(one, Departure)])
 
 
 def _told_hit(

@@ -6,16 +6,18 @@ and their list ended out of step.
 
 from typing import ClassVar
 
-from kvref import KVCachePool
+from kvref import KVCachePool, Rank
 from spec.profile import FIFO_COPY, Profile
 from stateful_models.listening import FinalizedPool
 
 
 class Pool(KVCachePool[object]):
-    def _evict(self) -> tuple[int, tuple[object, ...]]:
-        slot, gone = super()._evict()
-        del gone  # the last reference: the finalizer runs here
-        return slot, ()
+    def _insert(self, key: int, value: object, rank: Rank) -> tuple[int, object]:
+        if len(self) == self.pool_size:
+            out = self._order.victim()
+            self._values.pop(out)  # the last reference: its finalizer runs here
+            self._values[out] = value
+        return super()._insert(key, value, rank)
 
 
 class FinalizedTooEarly(FinalizedPool):

@@ -3,22 +3,18 @@
 kvref's own pool did so until it was attacked: key 1 was announced, key 2 left.
 """
 
-from kvref import Cause, KVCachePool
+from kvref import Cause, Departure, KVCachePool
 from spec.profile import LRU_REFERENCE, Profile
 from stateful_models.listening import PryingPool
 from stateful_models.refinement import KvrefPool
 
 
 class Pool(KVCachePool[object]):
-    def _evict(self) -> tuple[int, tuple[object, ...]]:
-        listener, told = self.on_evict, self._order.victim()
-        if listener is not None:
-            listener(self._departure(told, Cause.EVICTED))  # which looks at it, and so moves it
-        self.on_evict = None
-        try:
-            return super()._evict()
-        finally:
-            self.on_evict = listener
+    def _evict(self) -> tuple[int, int, Departure[object]]:
+        left = self._departure(self._order.victim(), Cause.EVICTED)
+        if self.on_evict is not None:
+            self.on_evict(left)  # which looks at it, and so moves it
+        return *self._order.evict(), left
 
 
 class MovesItsVictim(PryingPool):
