@@ -214,21 +214,27 @@ class KVCacheManager(Generic[V]):
         A hit in init leaves the recur pool untouched, counters included. M6: counted once in
         `lookup_stats`, beside the pools' own counters.
         """
-        env = as_env(env_id, self._env_num)
-        pool, recur = self._init_pools[env], self._recur_pool(env)
-        key, other = as_key(cache_key), None
-        value = found = pool._find(key)
-        if value is None:
-            found = other = recur._find(key)  # raises, if it does, before anything is counted
-        if pool._quiet or (value is None and recur._quiet):
-            return found  # asked by an `on_evict` of that pool, which may only look
+        env, key = as_env(env_id, self._env_num), as_key(cache_key)
+        init, recur = self._sought(env, key)  # raises, if it does, before anything is counted
+        self._met(env, key, init, recur)
+        return recur if init is None else init
+
+    def _sought(self, env: int, key: int) -> tuple[V | None, V | None]:
+        """What init holds and, if nothing, what recur holds; nothing is counted or refreshed."""
+        init = self._init_pools[env]._find(key)
+        return init, self._recur_pool(env)._find(key) if init is None else None
+
+    def _met(self, env: int, key: int, init: V | None, recur: V | None) -> None:
+        """What a lookup does with what it found: count, refresh, tell."""
+        first, second = self._init_pools[env], self._recur_pool(env)
+        if first._quiet or (init is None and second._quiet):
+            return  # asked by an `on_evict` of that pool, which may only look
         mark = self._audience.hold()  # what an observer does comes after the whole of it
-        pool._met(key, value)
-        if value is None:
-            recur._met(key, other)
-        self._looked_up(env, key, value, other)
+        first._met(key, init)
+        if init is None:
+            second._met(key, recur)
+        self._looked_up(env, key, init, recur)
         self._audience.release(mark)
-        return found
 
     def _looked_up(self, env: int, key: int, init: V | None, recur: V | None) -> None:
         """Count a lookup, and tell of it."""

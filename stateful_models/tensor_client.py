@@ -39,6 +39,7 @@ class TensorBox(Box):
     def write(self, contents: Contents) -> None:
         column = ((Token(contents),),)
         with torch.no_grad():
+            self.window[0].reset()  # so that the new token is written where the old one was
             self.window[0].update(rows(column, 0), rows(column, 1))
 
     def seal(self) -> None:

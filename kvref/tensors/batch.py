@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import as_integer, as_size, as_tuple
-from kvref.tensors.blocks import Block, columns, durable, joined, on
+from kvref.errors import KVCacheTypeError, KVCacheValueError, number, show
+from kvref.keying import as_count, as_integer, as_size, as_tuple
+from kvref.tensors.blocks import Block, columns, durable, joined, on, same_memory
 from kvref.tensors.keys_values import KeysValues
-from kvref.tensors.layout import Device, Held, Layout, layout
+from kvref.tensors.layout import Device, Held, Layout, as_device, layout
 
 
 class Aligned(NamedTuple):
@@ -68,8 +68,8 @@ class BatchBuffer:
         return block
 
     def holds(self, window: KeysValues) -> bool:
-        """Whether a window's tokens lie in this buffer, and would be overwritten while read."""
-        return any(span.block.lender is self._tensor for span in window._as_spans())
+        """Whether any of a window's tokens lie in this buffer, and would be overwritten."""
+        return any(same_memory(tensor, self._tensor) for tensor in window._tensors())
 
     def rewritten(self) -> None:
         """Whatever was aligned into this buffer before has other contents now."""
@@ -86,6 +86,9 @@ def align(windows: Sequence[KeysValues], into: BatchBuffer | None = None) -> Ali
     flow through it. Raises `KVCacheValueError` for windows that differ in layers, heads, head_dim,
     dtype or device, or that do not fit, before anything is touched.
     """
+    windows = as_tuple(windows, "windows to align")
+    if into is not None and not isinstance(into, BatchBuffer):
+        raise KVCacheTypeError(f"into must be a BatchBuffer, not {show(into)}")
     shapes = _compatible(windows)
     lengths = tuple(size for samples, _, size, _ in shapes for _ in range(samples))
     if not lengths:
@@ -139,22 +142,25 @@ def split(
     The windows share nothing with the batch nor with each other. `firsts`: how many tokens each
     had dropped before (`KeysValues.first`); none if not given.
     """
+    if not isinstance(batch, KeysValues):
+        raise KVCacheTypeError(f"only a KeysValues can be split, not {show(batch)}")
     rows, _, width, _ = batch.shape
-    lengths = as_tuple(lengths, "lengths")
-    if len(lengths) != rows or (firsts is not None and len(firsts) != rows):
-        raise KVCacheValueError(f"{rows} rows need as many lengths (and firsts), not {lengths}")
-    counts = [as_integer(length, "length") for length in lengths]
+    counts = [as_integer(length, "length") for length in as_tuple(lengths, "lengths")]
+    dropped = [0] * rows
+    if firsts is not None:
+        dropped = [as_count(first, "first") for first in as_tuple(firsts, "firsts")]
+    if not len(counts) == len(dropped) == rows:
+        raise KVCacheValueError(f"{rows} rows need as many lengths (and firsts), not {counts}")
     for count in counts:
         if not 0 <= count <= width:
-            raise KVCacheValueError(f"a row of {width} tokens cannot hold a window of {count}")
+            raise KVCacheValueError(
+                f"a row of {width} tokens cannot hold a window of {number(count)}"
+            )
     pieces = batch.pieces()
     layout, windows = replace(batch._now(), samples=1), []
     with durable(), torch.no_grad():
         joint = joined(pieces) if pieces else None
-        for row, count in enumerate(counts):
-            first = 0 if firsts is None else as_integer(firsts[row], "first")
-            if first < 0:
-                raise KVCacheValueError(f"a window cannot have dropped {first} tokens")
+        for row, (count, first) in enumerate(zip(counts, dropped, strict=True)):
             block = None
             if joint is not None and count:
                 block = Block(taken(joint, row, width - count))
@@ -179,11 +185,13 @@ def attention_mask(
     `attn_mask` of `torch.nn.functional.scaled_dot_product_attention`.
     """
     counts = [as_integer(length, "length") for length in as_tuple(lengths, "lengths")]
-    columns = max(counts, default=0) if width is None else as_integer(width, "width")
+    columns = max(counts, default=0) if width is None else as_count(width, "width")
     fresh = as_size(new, "new")
     if any(not 0 <= count <= columns for count in counts):
-        raise KVCacheValueError(f"lengths {counts} do not fit into {columns} aligned tokens")
-    place = torch.device("cpu") if device is None else torch.device(device)
+        raise KVCacheValueError(
+            f"lengths {show(counts)} do not fit into {number(columns)} aligned tokens"
+        )
+    place = torch.device("cpu") if device is None else as_device(device)
     padding = on(torch.tensor([columns - count for count in counts], device="cpu"), place)
     column = torch.arange(columns + fresh, device=place)
     query = torch.arange(columns, columns + fresh, device=place)

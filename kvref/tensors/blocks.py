@@ -1,6 +1,6 @@
 """Storage of windows: blocks hold every part (K and V of every layer) of a run of tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -32,8 +32,24 @@ def joined(pieces: Sequence[Tensor]) -> Tensor:
     return pieces[0] if len(pieces) == 1 else torch.cat(tuple(pieces), dim=-2)
 
 
-def same_storage(one: Tensor, other: Tensor) -> bool:
-    return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)
+def same_memory(one: Tensor, other: Tensor) -> bool:
+    """Whether a write to one may reach the other: also through numpy or DLPack, whose tensors
+    have a storage of their own over the same bytes."""
+    mine, its = one.untyped_storage(), other.untyped_storage()
+    if mine._cdata == its._cdata:
+        return True
+    if one.device != other.device or type(one) is not Tensor or type(other) is not Tensor:
+        return False  # a subclass may have no bytes, as fake tensors have none
+    start, other_start = mine.data_ptr(), its.data_ptr()
+    return bool(start < other_start + its.nbytes() and other_start < start + mine.nbytes())
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy of one made in inference mode, which counts no writes."""
+    if not tensor.is_inference():
+        return tensor
+    with durable():
+        return tensor.clone()
 
 
 def on(host: Tensor, device: torch.device) -> Tensor:
@@ -42,6 +58,15 @@ def on(host: Tensor, device: torch.device) -> Tensor:
         return host
     pinned = host.pin_memory() if torch.cuda.is_available() else host
     return pinned.to(device, non_blocking=True)
+
+
+def owned(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy: of one whose writes are not counted, or in a far larger storage."""
+    bytes_held = tensor.untyped_storage().nbytes()
+    if not tensor.is_inference() and bytes_held <= 2 * tensor.numel() * tensor.element_size():
+        return tensor
+    with durable(), torch.no_grad():
+        return tensor.clone(memory_format=torch.contiguous_format)
 
 
 class Block:
@@ -60,9 +85,9 @@ class Block:
         self._parts: dict[int, Tensor] = {}
         self._rewritten = 0
 
-    def __reduce__(self) -> tuple[type["Block"], tuple[Tensor]]:
+    def __reduce__(self) -> tuple[Callable[[Tensor], "Block"], tuple[Tensor]]:
         """A copy has one tensor too, and its parts are views of that one."""
-        return Block, (self.tensor,)
+        return _made_again, (self.tensor,)
 
     def part(self, part: int) -> Tensor:
         """(samples, heads, tokens, head_dim), in the block's own storage."""
@@ -75,13 +100,18 @@ class Block:
     def version(self, part: int) -> int:
         """How often the part was written: through `part()`, by whomever, or with all others."""
         found = self._parts.get(part)
-        return self._rewritten + (0 if found is None else found._version)
+        whole = 0 if self.tensor.is_inference() else self.tensor._version
+        return self._rewritten + whole + (0 if found is None else found._version)
 
     def rewritten(self) -> None:
         """Every part was written, and not through `part()`: count it, for autograd too."""
         self._rewritten += 1
         for part in self._parts.values():
             increment_version(part)
+
+
+def _made_again(tensor: Tensor) -> Block:
+    return Block(plain(tensor))
 
 
 class Span:
@@ -120,6 +150,11 @@ def alone(span: Span) -> Span:
         return Span(Block(span.tensor.clone(memory_format=torch.contiguous_format)), 0, len(span))
 
 
+def compact(spans: Spans) -> Spans:
+    """The same tokens, keeping no more than twice their storage alive."""
+    return tuple([alone(span) if span.spacious else span for span in spans])
+
+
 def length(spans: Spans) -> int:
     return sum(span.stop - span.start for span in spans)
 
@@ -148,8 +183,17 @@ def without_newest(spans: Spans, tokens: int) -> Spans:
     return spans
 
 
+def room(parts: int, shape: Shape, dtype: torch.dtype, device: torch.device) -> Block:
+    """A block for so many parts of this shape, with anything in it."""
+    with durable():
+        return Block(torch.empty((parts, *shape), dtype=dtype, device=device))
+
+
 class Room:
-    """Where the parts of one window get room for tokens: one block for all that ask alike."""
+    """Where the parts of one window get room for tokens: one block for all that ask alike.
+
+    Parts that ask again before all others have asked are not in step: they get room of their own.
+    """
 
     def __init__(self, parts: int, dtype: torch.dtype, device: torch.device) -> None:
         self.parts = parts
@@ -161,11 +205,20 @@ class Room:
     def take(self, part: int, shape: Shape) -> Block:
         """A block whose part of the asking one's number is free, with parts of this shape."""
         block = self._block
-        if block is None or block.tensor.shape[1:] != shape or part in self._taken:
-            with durable():
-                tensor = torch.empty((self.parts, *shape), dtype=self.dtype, device=self.device)
-            block = Block(tensor)
-            self._taken.clear()
+        if block is None:
+            block, self._taken = room(self.parts, shape, self.dtype, self.device), set()
+        elif part in self._taken or block.tensor.shape[1:] != shape:
+            return self._alone(shape)
         self._taken.add(part)
         self._block = None if len(self._taken) == self.parts else block
         return block
+
+    def forget(self) -> None:
+        """A round that failed: the next one begins with a block of its own."""
+        self._block = None
+
+    def _alone(self, shape: Shape) -> Block:
+        """Room for one part, whatever its number."""
+        with durable():
+            one = torch.empty((1, *shape), dtype=self.dtype, device=self.device)
+            return Block(one.expand(self.parts, *shape))

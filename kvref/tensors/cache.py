@@ -1,13 +1,15 @@
 """One K or V of one layer: a window onto the newest tokens appended to it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import SupportsIndex
+from typing import Final, NamedTuple, SupportsIndex
 
 import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
 from kvref.tensors.blocks import (
+    Block,
     Room,
     Shape,
     Spans,
@@ -15,17 +17,32 @@ from kvref.tensors.blocks import (
     durable,
     length,
     on,
-    same_storage,
+    plain,
+    room,
+    same_memory,
     without_newest,
     without_oldest,
 )
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
+
+OUT_OF_MEMORY: Final = (MemoryError, torch.OutOfMemoryError)
+
+
+class Tokens(NamedTuple):
+    """What a part consists of: shared tokens, then `size` of its own in a block or a tensor."""
+
+    spans: Spans
+    block: Block | None
+    own: Tensor | None
+    size: int
+    first: int
 
 
 class Cache:
     """The tokens of one K or V, oldest first; never more than `max_tokens`.
 
     `update` appends and W2 decides what goes; W1: what is there is a suffix of what was appended.
+    `copy.copy`, `copy.deepcopy` and pickles share no tokens with it, and take no gradients along.
     With gradients enabled an update builds a new tensor, so that earlier results can still be
     differentiated; without, it writes in place. Raises `KVCacheError` subclasses; a failed
     operation changes nothing.
@@ -53,8 +70,8 @@ class Cache:
         dtype: torch.dtype | None = None,
     ) -> None:
         made = layout(num_samples, num_heads, max_tokens, embed_dim, device, dtype)
-        room = Room(1, made.dtype, made.device)
-        self._begin(made, room, 0, Held((), room.take(0, made.whole), 0, 0))
+        block = room(1, made.whole, made.dtype, made.device)
+        self._begin(made, Room(1, made.dtype, made.device), 0, Held((), block, 0, 0))
 
     def _begin(self, layout: Layout, room: Room, part: int, held: Held) -> None:
         self._layout = layout
@@ -62,18 +79,28 @@ class Cache:
         self._part = part
         self._spans, self._block, self._size, self.first = held
         self._own: Tensor | None = None if held.block is None else held.block.part(part)
-        self._writes = 0
+        self._writes = self._appends = 0
         self._sealed = False
+
+    def __copy__(self) -> "Cache":
+        here, copy = self._layout, Cache.__new__(Cache)
+        with durable(), torch.no_grad():
+            tokens = self.get().clone(memory_format=torch.contiguous_format)
+        copy._begin(here, Room(1, here.dtype, here.device), 0, Held((), None, 0, self.first))
+        copy._own, copy._size, copy._sealed = tokens, self.size, self._sealed
+        return copy
 
     def __getstate__(self) -> dict[str, object]:
         """A copy's block makes its own tensors; what has been counted is taken along."""
-        own = None if self._block is not None else self._own
+        own = None if self._block is not None or self._own is None else self._own.detach()
         return {**vars(self), "_own": own, "_writes": self._count()}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
         if self._block is not None:
             self._own = self._block.part(self._part)
+        elif self._own is not None:
+            self._own = plain(self._own)
         self._counts(self._writes)
 
     @property
@@ -126,12 +153,14 @@ class Cache:
         for more tokens than fit (W3), before anything is touched.
         """
         self._accept(x)
-        self._append(x)
+        append((self,), (x,))
 
     def _accept(self, x: Tensor, name: str = "x") -> None:
         self._writable()
         if not isinstance(x, Tensor):
             raise KVCacheTypeError(f"{name} must be a tensor, not {show(x)}")
+        if x.layout is not torch.strided or x.is_nested:
+            raise KVCacheTypeError(f"{name} must be a dense tensor, not {x.layout}")
         samples, heads, _, width = self.shape
         shape = tuple(x.shape)
         if len(shape) != 4 or (shape[0], shape[1], shape[3]) != (samples, heads, width):
@@ -141,8 +170,6 @@ class Cache:
             raise KVCacheValueError(
                 f"{name} has {shape[2]} tokens; the window holds {self.max_tokens}"
             )
-        if x.layout is not torch.strided:
-            raise KVCacheTypeError(f"{name} must be a dense tensor, not {x.layout}")
         if x.dtype != self.dtype:
             raise KVCacheTypeError(f"{name} must be {self.dtype}, not {x.dtype}")
         if x.device != self.device:
@@ -152,63 +179,48 @@ class Cache:
         if self._sealed:
             raise SealedError(f"a sealed window of {self.size} tokens: fork() or clone() to go on")
 
-    def _append(self, x: Tensor) -> None:
-        before, dropped = self._count(), drop(self.max_tokens, self.size, x.shape[2])
+    def _appended(self, x: Tensor) -> "Tokens":
+        """What is there after these are appended; what is there now stays until it is taken."""
+        dropped = drop(self.max_tokens, self.size, x.shape[2])
         if torch.is_grad_enabled() or (self._own is not None and self._own.requires_grad):
             with durable():
                 kept = columns(self.get(), dropped, self.size)
-                self._replace(torch.cat((kept, x), dim=2))
-        else:
-            self._write(x, dropped)
-        self.first += dropped
-        self._counts(before + 1)
+                tokens = torch.cat((kept, x), dim=2)
+            return Tokens((), None, tokens, tokens.shape[2], self.first + dropped)
+        return self._written(x, dropped)
 
-    def _write(self, x: Tensor, dropped: int) -> None:
-        """In place, and never between overlapping parts of one storage."""
-        x = self.apart(x)
-        self._spans, dropped = without_oldest(self._spans, dropped)
-        kept, new = self._size - dropped, x.shape[2]
-        own = self._own
-        if own is None or kept + new > own.shape[2]:
-            limit = self.max_tokens if not self._spans and own is not None else 0
-            own = self._reserve(max(limit, kept + new), dropped)
-        elif dropped and kept:
-            moved = columns(own, dropped, self._size)
-            columns(own, 0, kept).copy_(moved if kept <= dropped else moved.clone())
+    def _written(self, x: Tensor, dropped: int) -> "Tokens":
+        """Behind what is there, or with what is kept of it in new room: never over it."""
+        spans, rest = without_oldest(self._spans, dropped)
+        kept, new, own, block = self._size - rest, x.shape[2], self._own, self._block
+        if own is None or rest or kept + new > own.shape[2]:
+            here, before = self._layout, 0 if own is None else own.shape[2]
+            tokens = max(min(2 * before, self.max_tokens), kept + new)
+            shape = here.samples, here.heads, tokens, here.head_dim
+            block = self._room.take(self._part, shape)
+            own = block.part(self._part)
+            if self._own is not None and kept:
+                columns(own, 0, kept).copy_(columns(self._own, rest, self._size))
         columns(own, kept, kept + new).copy_(x)
-        self._size = kept + new
+        return Tokens(spans, block, own, kept + new, self.first + dropped)
+
+    def _take(self, tokens: "Tokens") -> None:
+        """These from here on."""
+        self._spans, self._block, self._own, self._size, self.first = tokens
 
     def apart(self, x: Tensor) -> Tensor:
         """These tokens where a write to this window does not reach them."""
-        if self._own is None or not same_storage(x, self._own):
-            return x
-        return x.clone()
-
-    def _reserve(self, tokens: int, dropped: int) -> Tensor:
-        """New room for so many tokens, with the tokens kept of what was there before."""
-        here, before = self._layout, self._own
-        block = self._room.take(self._part, (here.samples, here.heads, tokens, here.head_dim))
-        own, kept = block.part(self._part), self._size - dropped
-        if before is not None and kept:
-            columns(own, 0, kept).copy_(columns(before, dropped, self._size))
-        self._block, self._own, self._size = block, own, kept
-        return own
-
-    def _replace(self, tokens: Tensor) -> None:
-        """These tokens, in a tensor of this window's own."""
-        self._spans, self._block, self._own, self._size = (), None, tokens, tokens.shape[2]
+        return x if self._own is None or not same_memory(x, self._own) else x.clone()
 
     def prune(self, mask: Mask) -> None:
         """W5: keep exactly the samples that a boolean mask (torch, numpy) selects."""
         self._writable()
-        self._select(selection(mask, self._layout.samples))
+        select((self,), selection(mask, self._layout.samples))
 
-    def _select(self, samples: Tensor) -> None:
-        before = self._count()
+    def _selected(self, samples: Tensor) -> "Tokens":
         with durable():
-            self._replace(self.get().index_select(0, on(samples, self.device)))
-        self._layout = replace(self._layout, samples=len(samples))
-        self._counts(before + 1)
+            kept = self.get().index_select(0, on(samples, self.device))
+        return Tokens((), None, kept, kept.shape[2], self.first)
 
     def reset(self) -> None:
         """Empty again, as if nothing had ever been appended."""
@@ -237,6 +249,10 @@ class Cache:
         else:
             own = 0 if self._own is None else self._own._version
         return self._writes + own + sum(span.block.version(self._part) for span in self._spans)
+
+    def _edits(self) -> int:
+        """How often tokens that were there were written: every write but the appending ones."""
+        return self._count() - self._appends
 
     def _counts(self, writes: int) -> None:
         """From here on count from `writes`, whatever the storage at hand has counted."""
@@ -267,3 +283,33 @@ class Cache:
         return (
             f"Cache({self.shape}, {self.max_tokens} at most, {self.dtype}, {self.device}{sealed})"
         )
+
+
+def append(parts: Sequence[Cache], tokens: Sequence[Tensor]) -> None:
+    """Each part's new tokens, for all parts or, if one fails (no memory), for none."""
+    for part in parts if not torch.is_grad_enabled() else ():
+        tokens = [part.apart(x) for x in tokens]
+    counts = [part._count() for part in parts]
+    try:
+        appended = [part._appended(x) for part, x in zip(parts, tokens, strict=True)]
+    except BaseException as error:
+        for part, count in zip(parts, counts, strict=True):
+            part._room.forget()
+            part._counts(count)  # what was tried is no write
+        if isinstance(error, Exception) and not isinstance(error, OUT_OF_MEMORY):
+            raise KVCacheValueError(f"cannot append {show(tokens[0])}: {error}") from error
+        raise
+    for part, made, count in zip(parts, appended, counts, strict=True):
+        part._take(made)
+        part._appends += 1
+        part._counts(count + 1)
+
+
+def select(parts: Sequence[Cache], samples: Tensor) -> None:
+    """Keep these samples of every part or, if one fails, of none."""
+    selected = [part._selected(samples) for part in parts]
+    for part, made in zip(parts, selected, strict=True):
+        count = part._count()
+        part._take(made)
+        part._layout = replace(part._layout, samples=len(samples))
+        part._counts(count + 1)

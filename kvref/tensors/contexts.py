@@ -1,18 +1,25 @@
 """The contexts of a search's rows: looked up, rebuilt where missing, cut to length, aligned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex, cast
 
 import torch
 from torch import Tensor
 
-from kvref.errors import KVCacheReentryError, KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import as_env, as_key, as_size, as_tuple
+from kvref.errors import (
+    KVCacheReentryError,
+    KVCacheTypeError,
+    KVCacheValueError,
+    number,
+    show,
+)
+from kvref.keying import SupportsArray, as_env, as_key, as_size, as_tuple
 from kvref.manager import KVCacheManager
+from kvref.pool import KVCachePool
 from kvref.tensors.batch import BatchBuffer, require_alike
-from kvref.tensors.blocks import without_oldest
+from kvref.tensors.blocks import joined, without_oldest
 from kvref.tensors.keying import hash_states, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held, drop
@@ -36,6 +43,10 @@ class Source(Enum):
     RECUR = "recur"
     REBUILT = "rebuilt"
 
+
+Pool = KVCachePool[KeysValues]
+EnvIds = Iterable[SupportsIndex] | Tensor | SupportsArray
+"""Environment ids, one a row: a list, an array, a tensor."""
 
 Rebuild = Callable[[Missing], Sequence[KeysValues]]
 """Makes the context of each missing row anew: one window of one sample for each, in order.
@@ -63,6 +74,14 @@ def by_env_and_latent(version: int = 0) -> Keys:
     return keys
 
 
+def same_history(one: KeysValues, other: KeysValues) -> bool:
+    """Whether two windows hold the same tokens at the same place of their histories."""
+    if (one.shape, one.first, len(one)) != (other.shape, other.first, len(other)):
+        return False
+    with torch.no_grad():
+        return not one.size or torch.equal(joined(one.pieces()), joined(other.pieces()))
+
+
 class Contexts:
     """What the steps of a session share: the pools, how to fill them, the working batch's room.
 
@@ -83,8 +102,11 @@ class Contexts:
         self.new = as_size(tokens_per_step, "tokens_per_step")
         if self.new > self.length:
             raise KVCacheValueError(
-                f"{tokens_per_step} tokens a step do not fit into a context of {context_length}"
+                f"{self.new} tokens a step do not fit into a context of {self.length}"
             )
+        for function, what in ((rebuild, "rebuild"), (keys, "keys")):
+            if not callable(function):
+                raise KVCacheTypeError(f"{what} must be callable, not {show(function)}")
         self.keys = keys
         self.in_use = False
         self._buffer: BatchBuffer | None = None
@@ -93,9 +115,9 @@ class Contexts:
         if self.in_use:
             raise KVCacheReentryError("a step of this session is still open: one at a time")
 
-    def rows(self, env_ids: Sequence[int], latents: Tensor) -> tuple[tuple[int, ...], list[int]]:
+    def rows(self, env_ids: EnvIds, latents: Tensor) -> tuple[tuple[int, ...], list[int]]:
         """The environments and the keys of so many rows, checked."""
-        asked = as_tuple(env_ids, "env_ids")
+        asked = as_tuple(cast(Iterable[SupportsIndex], env_ids), "env_ids")
         envs = tuple(as_env(env, self.manager.env_num) for env in asked)
         if not isinstance(latents, Tensor) or latents.dim() < 1 or latents.shape[0] != len(envs):
             told = tuple(latents.shape) if isinstance(latents, Tensor) else show(latents)
@@ -140,7 +162,30 @@ class Contexts:
     def kept(self, window: KeysValues) -> KeysValues:
         """What is stored of a rebuilt window: itself if it is sealed, else a copy."""
         fitting = self.fitting(window, 0)
-        return fitting if window.sealed else fitting.clone()
+        return fitting.compacted() if window.sealed else fitting.clone()
+
+    def require_one_history(
+        self, pools: Sequence[Pool], keys: Sequence[int], windows: Sequence[KeysValues]
+    ) -> None:
+        """Rows that one key stands for in one pool must hold the same; and all must fit into it."""
+        first: dict[tuple[str, int], tuple[int, KeysValues]] = {}
+        for row, (pool, key, window) in enumerate(zip(pools, keys, windows, strict=True)):
+            before, other = first.setdefault((pool.name, key), (row, window))
+            if other is not window and not same_history(other, window):
+                raise KVCacheValueError(
+                    f"rows {before} and {row} have one key ({number(key)}) and two histories: "
+                    f"pool {pool.name!r} could keep only one of them"
+                )
+        self.require_room([(pool, key) for pool, key in zip(pools, keys, strict=True)])
+
+    def require_room(self, rows: Sequence[tuple[Pool, int]]) -> None:
+        """One call must not push out what it stores itself (S1)."""
+        for pool in {pool.name: pool for pool, _ in rows}.values():
+            count = len({key for other, key in rows if other is pool})
+            if count > pool.pool_size:
+                raise KVCacheValueError(
+                    f"{count} rows at once do not fit into pool {pool.name!r} of {pool.pool_size}"
+                )
 
     def buffer_for(self, windows: Sequence[KeysValues]) -> BatchBuffer:
         """The working batch's room, made anew only when it has become too small."""

@@ -6,18 +6,21 @@ import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
-from kvref.keying import as_integer, as_size
+from kvref.keying import as_count, as_size
 from kvref.tensors.blocks import (
     Block,
-    Room,
     Span,
     Spans,
-    alone,
     columns,
+    compact,
     durable,
     joined,
+    owned,
+    room,
     without_oldest,
 )
+from kvref.tensors.cache import Tokens, select
+from kvref.tensors.keying import salted_hash_state
 from kvref.tensors.layers import Layers
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
 
@@ -28,6 +31,9 @@ class KeysValues(Layers):
     Indexing gives a layer's `KVCache`. W1: each part holds a suffix of the tokens appended to it,
     never more than `max_tokens`. A sealed window refuses every write; `fork()` goes on from it
     without copying the tokens that are shared, `clone()` from any window with a copy.
+    Copies: `copy.copy` is `clone()`, of a sealed window a sealed one that shares its tokens;
+    `copy.deepcopy` and pickles (`torch.save`) share nothing, stay sealed or open, can be written
+    in and outside inference mode, and take no gradients along.
 
     Args:
         num_samples: rows of the batch, at least 1.
@@ -53,10 +59,8 @@ class KeysValues(Layers):
         first: SupportsIndex = 0,
     ) -> None:
         made = layout(num_samples, num_heads, max_tokens, embed_dim, device, dtype)
-        layers, start = as_size(num_layers, "num_layers"), as_integer(first, "first")
-        if start < 0:
-            raise KVCacheValueError(f"first must be at least 0, not {start}")
-        block = Room(2 * layers, made.dtype, made.device).take(0, made.whole)
+        layers, start = as_size(num_layers, "num_layers"), as_count(first, "first")
+        block = room(2 * layers, made.whole, made.dtype, made.device)
         self._begin(made, layers, Held((), block, 0, start))
 
     @classmethod
@@ -76,9 +80,7 @@ class KeysValues(Layers):
     def prune(self, mask: Mask) -> None:
         """W5: keep exactly the samples that a boolean mask (torch, numpy) selects."""
         self._writable()
-        samples = selection(mask, self.num_samples)
-        for part in self._parts():
-            part._select(samples)
+        select(self._parts(), selection(mask, self.num_samples))
 
     def reset(self) -> None:
         """Empty again, as if nothing had ever been appended."""
@@ -96,21 +98,27 @@ class KeysValues(Layers):
     def seal(self) -> None:
         """Refuse every write from here on. Sealing again changes nothing.
 
-        Tokens in a `BatchBuffer`, or in a block of which they fill less than half, are copied out.
-        Gradients end here.
+        Tokens in a `BatchBuffer`, or in a block of which they fill less than half, are copied out:
+        a sealed window keeps at most twice the storage of its tokens. Gradients end here.
         """
         if self._sealed:
             return
         spans, first = self._as_spans(), self.first
-        if spans and spans[-1].spacious:
+        if any(span.spacious for span in spans):
             self._every_layer()  # whose parts go on counting where they are
-            spans = (*spans[:-1], alone(spans[-1]))
+            spans = compact(spans)
         if self._layers is not None:
             self._layout = self._layers[0].parts[0]._layout
             for part in self._parts():
                 part._seal(spans)
         self._held = Held(spans, None, 0, first)
         self._sealed = True
+
+    def __copy__(self) -> "KeysValues":
+        """`clone()`; of a sealed window a sealed one with the same tokens, which nobody writes."""
+        if self._sealed:
+            return KeysValues._of(self._layout, len(self), self._held, sealed=True)
+        return self.clone()
 
     def fork(self) -> "KeysValues":
         """A writable continuation of a sealed window; the tokens that both hold are not copied.
@@ -125,10 +133,12 @@ class KeysValues(Layers):
         """A sealed window that goes on from this sealed one by these tokens of all layers.
 
         `tokens`: (2 * layers, samples, heads, new, head_dim), K before V, layer by layer. It is
-        kept, not copied: nobody may write into it any more.
+        kept, not copied: nobody may write into it any more. It is copied if it is a small part of
+        a larger storage, or was made in inference mode, where torch counts no writes.
         """
         samples, heads, size, width = self.shape
-        if not isinstance(tokens, Tensor) or tokens.layout is not torch.strided:
+        dense = isinstance(tokens, Tensor) and tokens.layout is torch.strided
+        if not dense or tokens.is_nested:
             raise KVCacheTypeError(f"tokens must be a dense tensor, not {show(tokens)}")
         if (tokens.dtype, tokens.device) != (self.dtype, self.device):
             raise KVCacheTypeError(
@@ -145,8 +155,15 @@ class KeysValues(Layers):
             raise SealedError(f"{self!r} is not sealed: update() it")
         dropped = drop(self.max_tokens, size, new)
         spans, _ = without_oldest(self._held.spans, dropped)
-        added = Span(Block(tokens.detach()), 0, new)
-        held = Held((*spans, added), None, 0, self.first + dropped)
+        added = Span(Block(owned(tokens.detach())), 0, new)
+        held = Held((*compact(spans), added), None, 0, self.first + dropped)
+        return KeysValues._of(self._layout, len(self), held, sealed=True)
+
+    def compacted(self) -> "KeysValues":
+        """This sealed window, keeping at most twice the storage of its tokens alive."""
+        if not any(span.spacious for span in self._held.spans):
+            return self
+        held = self._held._replace(spans=compact(self._held.spans))
         return KeysValues._of(self._layout, len(self), held, sealed=True)
 
     def retire(self) -> None:
@@ -167,8 +184,8 @@ class KeysValues(Layers):
             if any(part._own is not None and part._own.requires_grad for part in parts):
                 return self._differentiable_copy()
         pieces, (samples, heads, size, width) = self.pieces(), self.shape
-        room = size if self._sealed else self.max_tokens
-        shape = (2 * len(self), samples, heads, room, width)
+        tokens = size if self._sealed else self.max_tokens
+        shape = (2 * len(self), samples, heads, tokens, width)
         with durable(), torch.no_grad():
             tensor = torch.empty(shape, dtype=self.dtype, device=self.device)
             if pieces:
@@ -179,7 +196,7 @@ class KeysValues(Layers):
     def _differentiable_copy(self) -> "KeysValues":
         copy = KeysValues._of(self._now(), len(self), Held((), None, 0, self.first))
         for mine, its in zip(self._parts(), copy._parts(), strict=True):
-            its._replace(mine.get().clone())
+            its._take(Tokens((), None, mine.get().clone(), mine.size, mine.first))
         return copy
 
     def pieces(self) -> tuple[Tensor, ...]:
@@ -207,11 +224,31 @@ class KeysValues(Layers):
             joint = torch.stack([part.get() for part in parts])
         return (Span(Block(joint), 0, size),)
 
+    def _tensors(self) -> tuple[Tensor, ...]:
+        """Every tensor that its tokens lie in."""
+        if self._layers is None or self._sealed:
+            spans, block, _, _ = self._held
+            blocks = [span.block for span in spans] + ([] if block is None else [block])
+            return tuple([one.tensor for one in blocks])
+        parts = self._parts()
+        shared = [span.block.tensor for part in parts for span in part._spans]
+        return (*shared, *(part._own for part in parts if part._own is not None))
+
+    def fingerprint(self) -> int:
+        """The xxh64 of its shape, its dtype, how many tokens it has dropped, and its tokens."""
+        with torch.no_grad():
+            told = joined(self.pieces()) if self.size else torch.empty(0, dtype=self.dtype)
+        return salted_hash_state(told, *self.shape, len(self), self.first)
+
+    def edits(self) -> tuple[int, ...]:
+        """How often the tokens of each part were written, but for those that were appended."""
+        return tuple([part._edits() for part in self._parts()])
+
     def mark(self) -> object:
-        """How often each part was written so far: by a method, or through `get()`.
+        """How often each part was written so far: by a method, through `get()` or `pieces()`.
 
         A method counts even if it had nothing to change. What torch does not count, namely writes
-        through `.data`, numpy or DLPack, is not seen; nor is one to `pieces()`.
+        through `.data`, numpy or DLPack, is not seen.
         """
         if self._layers is not None:
             return tuple(part._count() for part in self._parts())

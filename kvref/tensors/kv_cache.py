@@ -4,13 +4,15 @@ import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheValueError, UnevenError
-from kvref.tensors.blocks import Room, Shape
-from kvref.tensors.cache import Cache
+from kvref.tensors.blocks import Room, Shape, room
+from kvref.tensors.cache import Cache, append, select
 from kvref.tensors.layout import Device, Held, Layout, Mask, layout, selection
 
 
 class KVCache:
     """K and V of one layer. W4: they always hold the same number of tokens.
+
+    Copies as `Cache`.
 
     Args: as `Cache`.
     """
@@ -26,13 +28,18 @@ class KVCache:
         dtype: torch.dtype | None = None,
     ) -> None:
         made = layout(num_samples, num_heads, max_tokens, embed_dim, device, dtype)
-        room = Room(2, made.dtype, made.device)
-        self._begin(made, room, 0, Held((), room.take(0, made.whole), 0, 0))
+        block = room(2, made.whole, made.dtype, made.device)
+        self._begin(made, Room(2, made.dtype, made.device), 0, Held((), block, 0, 0))
 
     def _begin(self, layout: Layout, room: Room, layer: int, held: Held) -> None:
         self._k, self._v = Cache.__new__(Cache), Cache.__new__(Cache)
         self._k._begin(layout, room, 2 * layer, held)
         self._v._begin(layout, room, 2 * layer + 1, held)
+
+    def __copy__(self) -> "KVCache":
+        copy = KVCache.__new__(KVCache)
+        copy._k, copy._v = self._k.__copy__(), self._v.__copy__()
+        return copy
 
     @property
     def parts(self) -> tuple[Cache, Cache]:
@@ -59,9 +66,7 @@ class KVCache:
         self._v._accept(v, "v")
         if k.shape[2] != v.shape[2]:
             raise KVCacheValueError(f"k has {k.shape[2]} tokens and v has {v.shape[2]}")
-        v = v if torch.is_grad_enabled() else self._k.apart(v)
-        self._k._append(k)
-        self._v._append(v)
+        append(self.parts, (k, v))
 
     def prune(self, mask: Mask) -> None:
         """W5: keep exactly the samples that a boolean mask (torch, numpy) selects."""
@@ -69,9 +74,7 @@ class KVCache:
         counts = self._k.shape[0], self._v.shape[0]
         if counts[0] != counts[1]:
             raise UnevenError(f"K and V hold {counts} samples: not both were pruned")
-        samples = selection(mask, counts[0])
-        self._k._select(samples)
-        self._v._select(samples)
+        select(self.parts, selection(mask, counts[0]))
 
     def reset(self) -> None:
         """Empty again, as if nothing had ever been appended."""

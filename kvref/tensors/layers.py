@@ -6,6 +6,7 @@ from typing import SupportsIndex
 import torch
 
 from kvref.errors import KVCacheIndexError, UnevenError
+from kvref.errors import number as told
 from kvref.keying import as_integer
 from kvref.tensors.blocks import Room, Shape, length
 from kvref.tensors.cache import Cache
@@ -27,11 +28,12 @@ class Layers:
         """The layers, made when first asked for: most stored windows are never looked into."""
         if self._layers is None:
             room = Room(2 * self._num_layers, self._layout.dtype, self._layout.device)
-            self._layers = tuple(KVCache.__new__(KVCache) for _ in range(self._num_layers))
-            for number, layer in enumerate(self._layers):
+            layers = tuple([KVCache.__new__(KVCache) for _ in range(self._num_layers)])
+            for number, layer in enumerate(layers):
                 layer._begin(self._layout, room, number, self._held)
-            for part in self._parts():
-                part._sealed = self._sealed
+                for part in layer.parts:
+                    part._sealed = self._sealed
+            self._layers = layers
             if not self._sealed:
                 self._held = Held((), None, 0, 0)  # from here on each part keeps its own
         return self._layers
@@ -43,7 +45,7 @@ class Layers:
     def __getitem__(self, layer: SupportsIndex) -> KVCache:
         number = as_integer(layer, "layer")
         if not -len(self) <= number < len(self):
-            raise KVCacheIndexError(f"layer {number} of a window with {len(self)} layers")
+            raise KVCacheIndexError(f"layer {told(number)} of a window with {len(self)} layers")
         return self._every_layer()[number]
 
     def __iter__(self) -> Iterator[KVCache]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, SupportsIndex
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple, SupportsIndex, cast
 
 import torch
 from torch import Tensor
 
-from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.errors import KVCacheTypeError, KVCacheValueError, number, show
 from kvref.keying import SupportsArray, as_integer, as_size
 from kvref.tensors.blocks import Block, Shape, Spans
 
@@ -68,18 +70,38 @@ def layout(
         raise KVCacheTypeError(f"dtype must be a torch.dtype, not {show(kind)}")
     if not kind.is_floating_point:
         raise KVCacheTypeError(f"dtype must be a floating one, not {kind}")
-    try:
-        place = torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
-        raise KVCacheValueError(f"no such device here: {show(device)}") from error
+    place = as_device(device)
+    if not usable(kind, place):
+        raise KVCacheTypeError(f"{kind} on {place} cannot be copied and joined here")
     return Layout(samples, heads, tokens, width // heads, kind, place)
+
+
+def as_device(device: object) -> torch.device:
+    """Where tensors are to be; torch's default device if None."""
+    try:
+        return torch.empty(0, device=cast(Device, device)).device
+    except Exception as error:  # torch has many
+        raise KVCacheValueError(f"no such device here: {show(device)}") from error
+
+
+@lru_cache(maxsize=64)
+def usable(dtype: torch.dtype, device: torch.device) -> bool:
+    """Whether torch can do there with such tensors what a window does with them."""
+    try:
+        with torch.no_grad():
+            one = torch.empty((1, 1, 2, 2), dtype=dtype, device=device)
+            one.copy_(torch.cat((one, one), dim=2).narrow(2, 1, 2)).zero_()
+            one.index_select(0, torch.zeros(1, dtype=torch.int64, device=device)).clone()
+    except Exception:  # torch has many
+        return False
+    return True
 
 
 def selection(mask: object, samples: int) -> Tensor:
     """A boolean mask of the samples, as the indices that it selects (on the CPU)."""
     try:
-        told = mask.tolist() if hasattr(mask, "tolist") else list(mask)  # type: ignore[call-overload]  # what cannot be listed raises
-    except (TypeError, ValueError, RuntimeError) as error:
+        told = mask.tolist() if hasattr(mask, "tolist") else list(islice(mask, samples + 1))  # type: ignore[call-overload]  # what cannot be listed raises
+    except Exception as error:  # a foreign sequence may raise anything
         raise KVCacheTypeError(f"mask must be booleans, not {show(mask)}") from error
     if not isinstance(told, list) or len(told) != samples or any(type(o) is not bool for o in told):
         raise KVCacheValueError(
@@ -93,5 +115,5 @@ def selection(mask: object, samples: int) -> Tensor:
 def newest(tokens: SupportsIndex, size: int) -> int:
     count = as_integer(tokens, "tokens to remove")
     if not 0 <= count <= size:
-        raise KVCacheValueError(f"cannot remove {count} of {size} tokens")
+        raise KVCacheValueError(f"cannot remove {number(count)} of {size} tokens")
     return count

@@ -1,17 +1,21 @@
 """One simulation: from the lookup of the parents to the storing of their children."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheValueError
+from kvref.keying import as_size
+from kvref.ownership import Ownership
 from kvref.tensors.batch import align, attention_mask, taken
-from kvref.tensors.blocks import Block, durable, on
-from kvref.tensors.contexts import Contexts, Source
+from kvref.tensors.blocks import Block, columns, durable, joined, on
+from kvref.tensors.contexts import Contexts, Pool, Source
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
+from kvref.together import all_or_nothing
 
 
 class Step:
@@ -20,7 +24,8 @@ class Step:
     Ask for `mask` and `positions` before the model appends the tokens that they are for.
 
     Attributes, inside the `with` block:
-        keys_values: the aligned contexts, a copy for the model to update in place.
+        keys_values: the aligned contexts, a copy for the model to update in place. It may also
+            write into the tokens that are there, through `get()`: what is stored is what it left.
         lengths: how many tokens each row's context has.
         firsts: the index of each row's oldest token in its history.
         sources: where each row's context came from.
@@ -51,25 +56,40 @@ class Step:
     def __enter__(self) -> "Step":
         contexts = self.contexts
         contexts.refuse_if_open()
-        found = [self._found(row) for row in range(len(self.env_ids))]
+        contexts.require_room(list(zip(self._homes(), range(len(self.env_ids)), strict=True)))
+        contexts.in_use = True
+        try:
+            self._begin()
+        except BaseException:
+            contexts.in_use = False
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Find, rebuild and align the parents; what was asked counts when all that is done."""
+        contexts = self.contexts
+        found = [init if recur is None else recur for init, recur in self._sought()]
         missing = [row for row, window in enumerate(found) if window is None]
         rebuilt = dict(
             zip(missing, contexts.rebuilt(missing, self.env_ids, self._latents), strict=True)
         )
+        contexts.require_one_history(
+            [self._asked(row) for row in missing],
+            [self._keys[row] for row in missing],
+            list(rebuilt.values()),
+        )
         parents = [rebuilt[row] if window is None else window for row, window in enumerate(found)]
-        self._parents = [contexts.fitting(one, contexts.new) for one in parents]
-        self._sharing = [one.sealed for one in parents]
-        self.sources = tuple(self._source(row, window) for row, window in enumerate(found))
-        for parent in self._parents:
+        for parent in parents:
             if parent.num_samples != 1:
                 raise KVCacheValueError(f"a context must have one sample: {parent!r}")
+        self._parents = [contexts.fitting(one, contexts.new) for one in parents]
+        self._sharing = [one.sealed for one in parents]
         self.firsts = tuple(parent.first for parent in self._parents)
-        buffer = contexts.buffer_for(self._parents)
-        self._batch, self.lengths = align(self._parents, buffer)
+        self._batch, self.lengths = align(self._parents, contexts.buffer_for(self._parents))
         self.keys_values, self._children = self._batch, None
         self._width = max(self.lengths)
-        contexts.in_use = True
-        return self
+        self._edits = self._batch.edits()
+        self.sources = tuple([self._met(row, *pair) for row, pair in enumerate(self._sought())])
 
     def __exit__(
         self,
@@ -84,17 +104,32 @@ class Step:
         finally:
             self._batch.retire()  # its storage is the next step's
 
-    def _found(self, row: int) -> KeysValues | None:
+    def _homes(self) -> list[Pool]:
+        """The pool that each row's child is stored in."""
+        manager = self.contexts.manager
+        pools = manager._recur_pool if self._recurrent else manager._init_pool
+        return [pools(env) for env in self.env_ids]
+
+    def _asked(self, row: int) -> Pool:
+        return self.contexts.manager.init_pools[self.env_ids[row]]
+
+    def _sought(self) -> list[tuple[KeysValues | None, KeysValues | None]]:
+        """Of each row, what init holds and, if nothing, what recur holds; nothing is counted."""
+        manager, rows = self.contexts.manager, zip(self.env_ids, self._keys, strict=True)
+        if self._recurrent:
+            return [manager._sought(env, key) for env, key in rows]
+        return [(manager.init_pools[env]._find(key), None) for env, key in rows]
+
+    def _met(self, row: int, init: KeysValues | None, recur: KeysValues | None) -> Source:
+        """Count a row's lookup."""
         manager, env, key = self.contexts.manager, self.env_ids[row], self._keys[row]
         if self._recurrent:
-            return manager.hierarchical_get(env, key)
-        return manager.get_init_cache(env, key)
-
-    def _source(self, row: int, window: KeysValues | None) -> Source:
-        if window is None:
+            manager._met(env, key, init, recur)
+        else:
+            manager.init_pools[env]._met(key, init)
+        if init is None and recur is None:
             return Source.REBUILT
-        init = self.contexts.manager.init_pools[self.env_ids[row]]
-        return Source.INIT if init.peek(self._keys[row]) is window else Source.RECUR
+        return Source.RECUR if init is None else Source.INIT
 
     def mask(self, new: int) -> Tensor:
         """The attention mask for the next `new` tokens; see `attention_mask`."""
@@ -104,11 +139,12 @@ class Step:
 
     def positions(self, new: int) -> Tensor:
         """(rows, new): the index of each of the next `new` tokens in its row's history."""
+        fresh = as_size(new, "new")
         grown = self.keys_values.size - self._width
         starts = [f + n + grown for f, n in zip(self.firsts, self.lengths, strict=True)]
         place = self.keys_values.device
         return on(torch.tensor(starts, device="cpu"), place).unsqueeze(1) + torch.arange(
-            new, device=place
+            fresh, device=place
         )
 
     def children(self, latents: Tensor) -> None:
@@ -132,19 +168,33 @@ class Step:
         (joint,) = self.keys_values.pieces()
         with durable(), torch.no_grad():
             windows = [self._child(row, joint, new) for row in range(len(keys))]
-        manager = self.contexts.manager
-        for env, key, window in zip(self.env_ids, keys, windows, strict=True):
-            if self._recurrent:
-                manager.set_recur_cache(key, window, env_id=env)
-            else:
-                manager.set_init_cache(env, key, window)
+        homes = self._homes()
+        self.contexts.require_one_history(homes, keys, windows)
+        with self._together(homes):
+            for pool, key, window in zip(homes, keys, windows, strict=True):
+                pool.set(key, window)
+
+    def _together(self, homes: Sequence[Pool]) -> AbstractContextManager[object]:
+        """Where a set may fail, after others have been done: by an `on_evict`, or by a copy."""
+        may_fail = [p for p in homes if p.on_evict or p.ownership is Ownership.COPY]
+        return all_or_nothing({pool.name: pool for pool in homes}.values() if may_fail else ())
 
     def _child(self, row: int, joint: Tensor, new: int) -> KeysValues:
-        """The parent's tokens and the new ones: shared with a sealed parent, else all copied."""
-        parent = self._parents[row]
-        if self._sharing[row]:
+        """The parent's tokens and the new ones: shared with a sealed parent, else all copied.
+
+        Older tokens that the model wrote are stored as it left them, whatever the parent was.
+        """
+        parent, size = self._parents[row], self.lengths[row] + new
+        if self._sharing[row] and not self._edited(row, joint, joint.shape[3] - size):
             return parent.extended(taken(joint, row, self._width))
-        size = self.lengths[row] + new
-        block = Block(taken(joint, row, self._width + new - size))
+        block = Block(taken(joint, row, joint.shape[3] - size))
         held = Held((), block, size, parent.first)
         return KeysValues._of(parent._layout, len(parent), held)
+
+    def _edited(self, row: int, joint: Tensor, start: int) -> bool:
+        """Whether the model wrote into tokens that were there; torch's counts tell of the batch."""
+        if self.keys_values is self._batch and self._batch.edits() == self._edits:
+            return False
+        parent = self._parents[row]
+        older = columns(joint.narrow(1, row, 1), start, start + parent.size)
+        return bool(parent.size) and not torch.equal(joined(parent.pieces()), older)

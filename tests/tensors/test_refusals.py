@@ -143,17 +143,20 @@ KIND = r"KeysValues\(2 layers, 1 samples, 2 heads of 4, 1 of 6 tokens, torch.flo
         "^max_tokens must be at least 1, not 0$",
     ),
     (lambda: split(aligned(), cast(list[int], 2)), "^lengths must be a sequence, not 2 "),
-    (lambda: split(aligned(), [3]), r"^2 rows need as many lengths \(and firsts\), not \(3,\)$"),
+    (lambda: split(aligned(), [3]), r"^2 rows need as many lengths \(and firsts\), not \[3\]$"),
     (lambda: split(aligned(), [3, 2], firsts=[0]), "^2 rows need as many lengths"),
     (lambda: split(aligned(), [3, WRONG]), f"^length{MANY}"),
     (lambda: split(aligned(), [3, 2], firsts=[0, WRONG]), f"^first{MANY}"),
     (lambda: split(aligned(), [4, 2]), "^a row of 3 tokens cannot hold a window of 4$"),
-    (lambda: split(aligned(), [3, 2], firsts=[0, -1]), "^a window cannot have dropped -1 tokens$"),
+    (lambda: split(aligned(), [3, 2], firsts=[0, -1]), "^first must be at least 0, not -1$"),
     (lambda: attention_mask(cast(list[int], 3), 1), "^lengths must be a sequence, not 3 "),
     (lambda: attention_mask([WRONG], 1), f"^length{MANY}"),
     (lambda: attention_mask([3], 1, WRONG), f"^width{MANY}"),
     (lambda: attention_mask([3], 0), "^new must be at least 1, not 0$"),
-    (lambda: attention_mask([3, 1], 1, 2), r"^lengths \[3, 1\] do not fit into 2 aligned tokens$"),
+    (
+        lambda: attention_mask([3, 1], 1, 2),
+        r"^lengths \[3, 1\] \(list\) do not fit into 2 aligned tokens$",
+    ),
 )
 def test_batches_name_what_they_refuse(attempt: Callable[[], object], message: str) -> None:
     check(attempt, message)

@@ -144,15 +144,25 @@ def test_roots_that_follow_from_roots() -> None:
 
 
 def test_keys_by_environment() -> None:
-    """The same latent state in two environments is two entries."""
+    """The same latent state in two environments is two entries; by latent alone it is one, as
+    long as both hold the same, and refused where one would be lost."""
     latents = torch.zeros(2, 4)
     shared, apart = session(keys=by_latent), session()
-    for searching, entries in ((shared, 1), (apart, 2)):
+
+    def search(searching: SearchSession, alike: bool) -> int:
         searching.root([0, 1], latents)
-        with searching.step([0, 1], latents) as batch:
+        with searching.step([0, 1], latents) as batch, torch.no_grad():
             grow(batch.keys_values)
+            for part in (part for layer in batch.keys_values if alike for part in layer.get()):
+                part.zero_()
             batch.children(latents + 1)
-        assert len(searching.manager.recur_pool) == entries
+        return len(searching.manager.recur_pool)
+
+    assert search(apart, alike=False) == search(apart, alike=True) == 2
+    assert search(shared, alike=True) == 1
+    with pytest.raises(KVCacheValueError, match="rows 0 and 1 have one key .* and two histories"):
+        search(shared, alike=False)
+    assert len(shared.manager.recur_pool) == 0, "the root cleared it; the step stored nothing"
 
 
 def snapshot(searching: SearchSession) -> list[tuple[str, tuple[int, ...]]]:

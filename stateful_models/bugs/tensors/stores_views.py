@@ -1,8 +1,9 @@
-"""A session that stores views of the working batch instead of copies.
+"""A session that keeps room for each row of its batch and stores views of it instead of copies.
 
-Consequence: the next step, in the same buffer, rewrites what was stored.
+Consequence: the next step, in the same room, rewrites what was stored.
 """
 
+import torch
 from torch import Tensor
 
 from kvref.tensors import KeysValues, SearchSession, Step
@@ -13,9 +14,14 @@ from kvref.tensors.layout import Held
 class ViewingStep(Step):
     def _child(self, row: int, joint: Tensor, new: int) -> KeysValues:
         child = super()._child(row, joint, new)
-        size = self.lengths[row] + new
-        view = joint[:, row : row + 1, :, joint.shape[3] - size :]
-        return KeysValues._of(child._layout, len(child), Held((), Block(view), size, child.first))
+        rooms: dict[int, Tensor] = vars(self.contexts).setdefault("rooms", {})
+        tokens = torch.cat(child.pieces(), dim=3)
+        if row not in rooms:
+            rooms[row] = torch.cat([tokens] * 8, dim=3)
+        view = rooms[row][..., : child.size, :]
+        view.copy_(tokens)
+        held = Held((), Block(view), child.size, child.first)
+        return KeysValues._of(child._layout, len(child), held)
 
 
 class StoresViews(SearchSession):

@@ -9,7 +9,8 @@ from kvref.tensors import KeysValues, SearchSession, Step
 class InPlaceStep(Step):
     def __enter__(self) -> "InPlaceStep":
         super().__enter__()
-        window = self._found(0) if len(self.env_ids) == 1 else None
+        init, recur = self._sought()[0] if len(self.env_ids) == 1 else (None, None)
+        window = recur if init is None else init
         if window is not None and not window.sealed:
             self.keys_values = window
         return self
