@@ -234,13 +234,12 @@ class Cache:
     def remove_newest(self, tokens: SupportsIndex) -> None:
         """Without its newest tokens, as if they had never been appended."""
         self._writable()
-        self._remove(newest(tokens, self.size))
+        remove((self,), newest(tokens, self.size))
 
-    def _remove(self, tokens: int) -> None:
-        before, own = self._count(), min(tokens, self._size)
-        self._size -= own
-        self._spans = without_newest(self._spans, tokens - own)
-        self._counts(before + 1)
+    def _without(self, tokens: int) -> "Tokens":
+        own = min(tokens, self._size)
+        spans = without_newest(self._spans, tokens - own)
+        return Tokens(spans, self._block, self._own, self._size - own, self.first)
 
     def _count(self) -> int:
         """How often these tokens were written, by a method or around it; it never goes back."""
@@ -305,11 +304,21 @@ def append(parts: Sequence[Cache], tokens: Sequence[Tensor]) -> None:
         part._counts(count + 1)
 
 
+def remove(parts: Sequence[Cache], tokens: int) -> None:
+    """Without so many of the newest tokens: of every part or, if one fails, of none."""
+    replaced(parts, [part._without(tokens) for part in parts])
+
+
 def select(parts: Sequence[Cache], samples: Tensor) -> None:
     """Keep these samples of every part or, if one fails, of none."""
-    selected = [part._selected(samples) for part in parts]
-    for part, made in zip(parts, selected, strict=True):
+    replaced(parts, [part._selected(samples) for part in parts])
+    for part in parts:
+        part._layout = replace(part._layout, samples=len(samples))
+
+
+def replaced(parts: Sequence[Cache], tokens: Sequence[Tokens]) -> None:
+    """These from here on, and a write counted for each."""
+    for part, made in zip(parts, tokens, strict=True):
         count = part._count()
         part._take(made)
-        part._layout = replace(part._layout, samples=len(samples))
         part._counts(count + 1)

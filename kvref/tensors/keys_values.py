@@ -19,7 +19,7 @@ from kvref.tensors.blocks import (
     room,
     without_oldest,
 )
-from kvref.tensors.cache import Tokens, select
+from kvref.tensors.cache import Tokens, remove, select
 from kvref.tensors.keying import salted_hash_state
 from kvref.tensors.layers import Layers
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
@@ -91,9 +91,7 @@ class KeysValues(Layers):
     def remove_register_tokens(self, n: SupportsIndex) -> None:
         """W5: without the `n` newest tokens, as if they had never been appended."""
         self._writable()
-        tokens = newest(n, self.size)
-        for part in self._parts():
-            part._remove(tokens)
+        remove(self._parts(), newest(n, self.size))
 
     def seal(self) -> None:
         """Refuse every write from here on. Sealing again changes nothing.
