@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from kvref.errors import IntegrityError, KVCacheTypeError, number, show
+from kvref.keying import offers
 
 V = TypeVar("V")
 
@@ -19,7 +20,7 @@ class Verifiable(Protocol):
 
 
 def require_verifiable(value: object) -> None:
-    if not (hasattr(value, "mark") and hasattr(value, "written_since")):
+    if not offers(value, "mark", "written_since"):
         raise KVCacheTypeError(
             f"verify=True needs values with mark() and written_since(), not {show(value)}"
         )

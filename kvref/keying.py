@@ -69,6 +69,14 @@ def _plain(state: object) -> memoryview | bytes:
     return view if view.c_contiguous else view.tobytes()
 
 
+def offers(value: object, *names: str) -> bool:
+    """Whether a value has all of these attributes."""
+    try:
+        return all(hasattr(value, name) for name in names)
+    except Exception:  # a foreign __getattr__ may raise anything
+        return False
+
+
 def kind_of(value: object) -> str:
     """The dtype of an array's or tensor's scalar, as text; empty for everything else."""
     try:
@@ -134,6 +142,11 @@ def as_count(value: object, what: str, least: int = 0, most: int = 2**62) -> int
     if count > most:
         raise KVCacheValueError(f"{what} must be at most {most}, not {number(count)}")
     return count
+
+
+def as_envs(value: object) -> int:
+    """How many environments: each has a pool of its own."""
+    return as_count(value, "env_num", 1, 1 << 20)
 
 
 def as_size(value: object, what: str) -> int:

@@ -9,7 +9,7 @@ from typing import Generic, SupportsIndex, TypedDict, TypeVar, cast
 from kvref.departures import OnEvict
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.fixed import Fixed
-from kvref.keying import as_env, as_flag, as_key, as_size
+from kvref.keying import as_env, as_envs, as_flag, as_key
 from kvref.observing import Audience, LookedUp, Observer
 from kvref.ownership import Ownership
 from kvref.policy import EvictionStrategy
@@ -87,7 +87,7 @@ class KVCacheManager(Generic[V]):
                 verify=verify,
             )
 
-        self._env_num = as_size(env_num, "env_num")
+        self._env_num = as_envs(env_num)
         self._init_pools = tuple([pool(sizes.init, f"init:{env}") for env in range(self._env_num)])
         names = [f"recur:{env}" for env in range(self._env_num)] if apart else ["recur"]
         self._recur_scope = recur_scope

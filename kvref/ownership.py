@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Final, Protocol, cast
 
 from kvref.errors import KVCacheTypeError, show
+from kvref.keying import offers
 
 
 class Ownership(Enum):
@@ -32,14 +33,14 @@ class Cloneable(Protocol):
 
 
 def _sealed(value: object) -> object:
-    if not hasattr(value, "seal"):
+    if not offers(value, "seal"):
         raise KVCacheTypeError(f"SEALED storage needs values with seal(), not {show(value)}")
     cast(Sealable, value).seal()
     return value
 
 
 def _sealed_copy(value: object) -> object:
-    if not (hasattr(value, "clone") and hasattr(value, "seal")):
+    if not offers(value, "clone", "seal"):
         raise KVCacheTypeError(
             f"COPY storage needs values with clone() and seal(), not {show(value)}"
         )

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from kvref.errors import KVCacheValueError, show
-from kvref.keying import as_size
+from kvref.keying import as_envs, as_size, offers
 
 
 class SizingProfile(Enum):
@@ -32,7 +32,7 @@ class PoolSizes(NamedTuple):
 
 
 def _attribute(config: object, name: str) -> int:
-    if not hasattr(config, name):
+    if not offers(config, name):
         raise KVCacheValueError(f"config {show(config)} has no attribute {name}")
     return as_size(getattr(config, name), f"config.{name}")
 
@@ -44,7 +44,7 @@ def pool_sizes(
     recur_scope: RecurScope = RecurScope.SHARED,
 ) -> PoolSizes:
     """Capacities for `env_num` environments; reads only the attributes that `sizing` needs."""
-    envs = as_size(env_num, "env_num")
+    envs = as_envs(env_num)
     simulations = _attribute(config, "num_simulations")
     if sizing is SizingProfile.SEED:
         init = _attribute(config, "game_segment_length")

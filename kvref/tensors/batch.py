@@ -1,16 +1,16 @@
 """Windows of unequal length side by side in one batch, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple, SupportsIndex
 
 import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, number, show
 from kvref.keying import as_count, as_integer, as_size, as_tuple
-from kvref.tensors.blocks import Block, columns, durable, joined, on, same_memory
+from kvref.tensors.blocks import Block, columns, durable, empty, joined, on, same_memory
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Device, Held, Layout, as_device, layout
 
@@ -48,8 +48,7 @@ class BatchBuffer:
         self.layout = layout
         self.num_layers = layers
         shape = (2 * layers, *layout.whole)
-        with durable():
-            self._tensor = torch.empty(shape, dtype=layout.dtype, device=layout.device)
+        self._tensor = empty(shape, layout.dtype, layout.device)
         self._blocks: dict[int, Block] = {}
 
     @classmethod
@@ -77,7 +76,7 @@ class BatchBuffer:
             block.rewritten()
 
 
-def align(windows: Sequence[KeysValues], into: BatchBuffer | None = None) -> Aligned:
+def align(windows: Iterable[KeysValues], into: BatchBuffer | None = None) -> Aligned:
     """One batch with a row for each sample of each window, padded on the left with zeros.
 
     B3: a row depends on its own window alone. B4: dtype, device and contents stay as they are.
@@ -135,7 +134,10 @@ def _copy(
 
 
 def split(
-    batch: KeysValues, lengths: Sequence[int], *, firsts: Sequence[int] | None = None
+    batch: KeysValues,
+    lengths: Iterable[SupportsIndex],
+    *,
+    firsts: Iterable[SupportsIndex] | None = None,
 ) -> tuple[KeysValues, ...]:
     """B1: one window for each row, of its last `lengths[row]` tokens, without the padding.
 
@@ -176,7 +178,10 @@ def taken(joint: Tensor, row: int, start: int) -> Tensor:
 
 
 def attention_mask(
-    lengths: Sequence[int], new: int, width: int | None = None, device: Device = None
+    lengths: Iterable[SupportsIndex],
+    new: SupportsIndex,
+    width: SupportsIndex | None = None,
+    device: Device = None,
 ) -> Tensor:
     """B2: where row r's new tokens may look: (rows, 1, new, width + new), True where they may.
 
@@ -185,8 +190,8 @@ def attention_mask(
     `attn_mask` of `torch.nn.functional.scaled_dot_product_attention`.
     """
     counts = [as_integer(length, "length") for length in as_tuple(lengths, "lengths")]
-    columns = max(counts, default=0) if width is None else as_count(width, "width")
-    fresh = as_size(new, "new")
+    columns = max(counts, default=0) if width is None else as_count(width, "width", 0, MOST_TOKENS)
+    fresh = as_count(new, "new", 1, MOST_TOKENS)
     if any(not 0 <= count <= columns for count in counts):
         raise KVCacheValueError(
             f"lengths {show(counts)} do not fit into {number(columns)} aligned tokens"
@@ -197,6 +202,10 @@ def attention_mask(
     query = torch.arange(columns, columns + fresh, device=place)
     visible = column >= padding.view(-1, 1, 1)
     return (visible & (column <= query.view(1, -1, 1))).unsqueeze(1)
+
+
+MOST_TOKENS: Final = 1 << 31
+"""Of one mask: more is taken for a mistake."""
 
 
 def _compatible(windows: Sequence[KeysValues]) -> list[tuple[int, int, int, int]]:

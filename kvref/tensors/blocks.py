@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from kvref.errors import KVCacheValueError
+
 Shape = tuple[int, int, int, int]
 """(samples, heads, tokens, head_dim)."""
 
@@ -185,8 +187,18 @@ def without_newest(spans: Spans, tokens: int) -> Spans:
 
 def room(parts: int, shape: Shape, dtype: torch.dtype, device: torch.device) -> Block:
     """A block for so many parts of this shape, with anything in it."""
-    with durable():
-        return Block(torch.empty((parts, *shape), dtype=dtype, device=device))
+    return Block(empty((parts, *shape), dtype, device))
+
+
+def empty(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Room for a tensor; refused, naming its shape, where torch has none."""
+    try:
+        with durable():
+            return torch.empty(tuple(shape), dtype=dtype, device=device)
+    except (RuntimeError, TypeError, OverflowError) as error:  # each for another kind of too much
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise KVCacheValueError(f"no room for {tuple(shape)} of {dtype}: {error}") from error
 
 
 class Room:
@@ -219,6 +231,6 @@ class Room:
 
     def _alone(self, shape: Shape) -> Block:
         """Room for one part, whatever its number."""
+        one = empty((1, *shape), self.dtype, self.device)
         with durable():
-            one = torch.empty((1, *shape), dtype=self.dtype, device=self.device)
             return Block(one.expand(self.parts, *shape))

@@ -82,6 +82,15 @@ def same_history(one: KeysValues, other: KeysValues) -> bool:
         return not one.size or torch.equal(joined(one.pieces()), joined(other.pieces()))
 
 
+def require_rows(latents: object, rows: int) -> None:
+    """A dense tensor with so many rows."""
+    if not isinstance(latents, Tensor) or latents.is_nested or latents.layout is not torch.strided:
+        raise KVCacheValueError(f"{rows} environments need as many latents, not {show(latents)}")
+    if latents.dim() < 1 or latents.shape[0] != rows:
+        told = tuple(latents.shape)
+        raise KVCacheValueError(f"{rows} environments need as many latents, not {told}")
+
+
 class Contexts:
     """What the steps of a session share: the pools, how to fill them, the working batch's room.
 
@@ -119,9 +128,7 @@ class Contexts:
         """The environments and the keys of so many rows, checked."""
         asked = as_tuple(cast(Iterable[SupportsIndex], env_ids), "env_ids")
         envs = tuple(as_env(env, self.manager.env_num) for env in asked)
-        if not isinstance(latents, Tensor) or latents.dim() < 1 or latents.shape[0] != len(envs):
-            told = tuple(latents.shape) if isinstance(latents, Tensor) else show(latents)
-            raise KVCacheValueError(f"{len(envs)} environments need as many latents, not {told}")
+        require_rows(latents, len(envs))
         if not envs:
             raise KVCacheValueError("no environments to search")
         keys = as_tuple(self.keys(envs, latents), "what keys made")

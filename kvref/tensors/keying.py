@@ -1,6 +1,7 @@
 """Keys of latent states that are torch tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Final, SupportsIndex
 
 import torch
 import xxhash
@@ -9,11 +10,22 @@ from torch import Tensor
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.keying import SupportsBuffer, as_integer, as_tuple
 
+LONGEST_SALT: Final = 4096
+
 
 def _bytes(latent: Tensor) -> memoryview:
     """The bytes in C order, on the CPU: one transfer."""
     if not isinstance(latent, Tensor):
         raise KVCacheTypeError(f"expected a tensor, not {show(latent)}")
+    try:
+        return _flat(latent)
+    except Exception as error:  # torch has many for tensors without data
+        if isinstance(error, (KVCacheTypeError, torch.OutOfMemoryError)):
+            raise
+        raise KVCacheTypeError(f"cannot hash {show(latent)}: it has no plain bytes") from error
+
+
+def _flat(latent: Tensor) -> memoryview:
     if latent.layout is not torch.strided or latent.is_quantized or latent.is_meta:
         told = f"{latent.layout}, {latent.dtype}, {latent.device}"
         raise KVCacheTypeError(f"cannot hash a tensor ({told}): it has no plain bytes")
@@ -21,10 +33,7 @@ def _bytes(latent: Tensor) -> memoryview:
         plain = latent.detach().resolve_conj().resolve_neg().cpu().contiguous()
         if plain.numel() == 1:  # contiguous whatever its stride, and then no view of its bytes
             plain = plain.clone(memory_format=torch.contiguous_format)
-        try:
-            flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
-        except RuntimeError as error:  # a subclass without data, as fake tensors are
-            raise KVCacheTypeError(f"cannot hash {show(latent)}: it has no plain bytes") from error
+        flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
     return memoryview(flat)
 
 
@@ -44,7 +53,7 @@ def hash_states(latents: Tensor) -> tuple[int, ...]:
     return tuple([xxhash.xxh64_intdigest(view[n * size : (n + 1) * size]) for n in range(rows)])
 
 
-def salted_hash_state(latent: Tensor, *salt: int) -> int:
+def salted_hash_state(latent: Tensor, *salt: SupportsIndex) -> int:
     """K3: a key that also tells apart shape, dtype and the caller's integers.
 
     An environment id and a version of the weights, say. It hashes, before the bytes, the text
@@ -53,27 +62,37 @@ def salted_hash_state(latent: Tensor, *salt: int) -> int:
     return _salted(_bytes(latent), latent.dtype, tuple(latent.shape), salt)
 
 
-def salted_hash_states(latents: Tensor, salts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+def salted_hash_states(
+    latents: Tensor, salts: Iterable[Iterable[SupportsIndex]]
+) -> tuple[int, ...]:
     """The salted key of each row, with one transfer from the device; a salt for each row."""
     view, rows = _bytes(latents), _rows(latents)
-    salts = as_tuple(salts, "salts")
-    if len(salts) != rows:
-        raise KVCacheValueError(f"{rows} rows need as many salts, not {len(salts)}")
+    salted = as_tuple(salts, "salts")
+    if len(salted) != rows:
+        raise KVCacheValueError(f"{rows} rows need as many salts, not {len(salted)}")
     size, shape = len(view) // max(rows, 1), tuple(latents.shape[1:])
     return tuple(
         _salted(view[row * size : (row + 1) * size], latents.dtype, shape, salt)
-        for row, salt in enumerate(salts)
+        for row, salt in enumerate(salted)
     )
 
 
 def _salted(
-    view: memoryview, dtype: torch.dtype, shape: tuple[int, ...], salt: Sequence[int]
+    view: memoryview, dtype: torch.dtype, shape: tuple[int, ...], salt: Iterable[SupportsIndex]
 ) -> int:
     kind = str(dtype).removeprefix("torch.")
-    numbers = tuple(as_integer(number, "salt") for number in as_tuple(salt, "a salt"))
+    numbers = tuple([_salt(number) for number in as_tuple(salt, "a salt")])
     digest = xxhash.xxh64(f"{kind} {shape} {numbers}\0".encode())
     digest.update(view)
     return digest.intdigest()
+
+
+def _salt(value: object) -> int:
+    """An integer that can be written out."""
+    number = as_integer(value, "salt")
+    if number.bit_length() > LONGEST_SALT:
+        raise KVCacheValueError(f"salt must have at most {LONGEST_SALT} bits, not {show(value)}")
+    return number
 
 
 def _rows(latents: Tensor) -> int:

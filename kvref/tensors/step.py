@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import SupportsIndex
 
 import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheValueError
-from kvref.keying import as_size
+from kvref.keying import as_count
 from kvref.ownership import Ownership
-from kvref.tensors.batch import align, attention_mask, taken
+from kvref.tensors.batch import MOST_TOKENS, align, attention_mask, taken
 from kvref.tensors.blocks import Block, columns, durable, joined, on
 from kvref.tensors.contexts import Contexts, Pool, Source
 from kvref.tensors.keys_values import KeysValues
@@ -131,15 +132,15 @@ class Step:
             return Source.REBUILT
         return Source.RECUR if init is None else Source.INIT
 
-    def mask(self, new: int) -> Tensor:
+    def mask(self, new: SupportsIndex) -> Tensor:
         """The attention mask for the next `new` tokens; see `attention_mask`."""
         grown = self.keys_values.size - self._width
         lengths = [length + grown for length in self.lengths]
         return attention_mask(lengths, new, self.keys_values.size, self.keys_values.device)
 
-    def positions(self, new: int) -> Tensor:
+    def positions(self, new: SupportsIndex) -> Tensor:
         """(rows, new): the index of each of the next `new` tokens in its row's history."""
-        fresh = as_size(new, "new")
+        fresh = as_count(new, "new", 1, MOST_TOKENS)
         grown = self.keys_values.size - self._width
         starts = [f + n + grown for f, n in zip(self.firsts, self.lengths, strict=True)]
         place = self.keys_values.device
