@@ -187,10 +187,11 @@ class Recorder(Generic[V]):
         self.failure, self._untold = error, True
         self._shut()
         logger.error(
-            "recording into %s ended early, at record %d, and cannot be judged: %s",
+            "recording into %s ended early, at record %d, and cannot be judged: %s: %s",
             self._path,
             self._count,
-            show(error),
+            type(error).__name__,
+            error,
         )
 
     def _shut(self) -> None:
@@ -299,7 +300,7 @@ class Recorder(Generic[V]):
         elif self._untold:
             self._untold = False
             raise KVCacheIOError(
-                f"the recording into {self._path} ended early: {show(self.failure)}"
+                f"the recording into {self._path} ended early: {self.failure}"
             ) from self.failure
 
     def _finish(self) -> None:
