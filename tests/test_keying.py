@@ -4,11 +4,13 @@ import array
 import os
 import subprocess
 import sys
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
-from kvref import KVCacheTypeError, hash_state
+from kvref import KVCachePool, KVCacheTypeError, hash_state
 
 # xxh64, seed 0: the empty input and "abc" are published test values of the algorithm.
 EMPTY = 0xEF46DB3751D8E999
@@ -86,3 +88,33 @@ MIXED = np.array([(1, object())], dtype=[("a", "i4"), ("b", "O")])
 def test_what_has_no_plain_bytes_is_refused(bad: object) -> None:
     with pytest.raises(KVCacheTypeError):
         hash_state(bad)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        np.array(["2026-01-01", "2026-01-02"], "datetime64[D]"),
+        np.array([1, 2], "timedelta64[s]"),
+        np.array([(1, 2.0)], dtype=[("O", "i4"), ("b", "f8")]),
+        np.array(["text", "more"]),
+        np.array([b"ab"], "S4"),
+        np.zeros((2, 3), order="F"),
+        np.zeros((0, 3)),
+        np.array(3.0),
+        np.arange(10)[::-2],
+        np.float16(0.5),
+        np.array([1 + 2j]),
+        np.frombuffer(b"abcdefgh", "V8"),
+    ],
+    ids=lambda state: str(state.dtype),
+)
+def test_every_array_with_plain_bytes_has_a_key(state: np.ndarray[Any, Any]) -> None:
+    """K1: its bytes in C order, also where no buffer format names its type."""
+    assert hash_state(state) == hash_state(state.tobytes())
+    assert hash_state(state.copy()) == hash_state(state)
+
+
+def test_bools_of_any_library_are_no_keys() -> None:
+    for bad in (True, np.bool_(True), torch.tensor(True)):
+        with pytest.raises(KVCacheTypeError, match="cache_key must be an integer"):
+            KVCachePool[str](1).get(cast(int, bad))

@@ -3,10 +3,11 @@
 import copy
 import logging
 import math
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +15,7 @@ import spec.profile
 from kvref import (
     Departure,
     EvictionStrategy,
+    IntegrityError,
     KVCacheError,
     KVCacheIndexError,
     KVCacheManager,
@@ -328,3 +330,59 @@ def test_recur_pools_of_their_own_refine_the_specification() -> None:
     profile = Profile(recur_scope=spec.profile.RecurScope.PER_ENV)
     scope = ManagerScope(profile, Config(1, 1), envs=2, keys=2)
     assert explore_manager(scope, KvrefManager).divergence is None
+
+
+def test_a_lookup_that_fails_in_the_second_tier_counts_in_none() -> None:
+    """P8, M6: a recur entry that was written into, behind a miss in init."""
+
+    class Window:
+        writes = 0
+
+        def mark(self) -> object:
+            return self.writes
+
+        def written_since(self, mark: object) -> str | None:
+            return None if mark == self.writes else "layer 0 K"
+
+    m: KVCacheManager[Window] = KVCacheManager(config(), 1, verify=True)
+    window = Window()
+    m.set_recur_cache(5, window)
+    window.writes += 1
+    before = [pool.stats and pool.stats.as_dict() for pool in m.pools], m.lookup_stats
+    with pytest.raises(IntegrityError, match="key 5"):
+        m.hierarchical_get(0, 5)
+    assert ([pool.stats and pool.stats.as_dict() for pool in m.pools], m.lookup_stats) == before
+
+
+def test_a_manager_says_what_it_is_and_what_it_is_not_told() -> None:
+    m = full_manager()
+    for name in ("env_num", "enable_stats", "recur_scope", "init_pools", "wm_pool"):
+        with pytest.raises(KVCacheError, match=name):
+            setattr(m, name, None)
+    working = ["x"]
+    m.keys_values_wm_list = working
+    m.clear_wm_cache()
+    assert working == [], "an assigned list is the manager's list"
+    with pytest.raises(KVCacheTypeError, match="must be a list"):
+        m.keys_values_wm_size_list = None  # type: ignore[assignment]  # wrong on purpose
+
+
+def pickled(m: Any) -> Any:
+    return pickle.loads(pickle.dumps(m))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+def test_copies_of_a_manager_share_no_pool(copied: Callable[[Any], Any]) -> None:
+    m = full_manager()
+    m.keys_values_wm_list.append("kv")
+    other, before = copied(m), everything(m)
+    assert everything(other) == before
+    other.set_init_cache(0, 77, "new")
+    other.hierarchical_get(0, 99)
+    other.clear_all()
+    assert everything(m) == before
+    seen: list[object] = []
+    other.observe(seen.append)
+    other.set_wm_cache(1, "x")
+    m.set_wm_cache(1, "x")
+    assert len(seen) == 1, "a copy's pools have one audience of their own"

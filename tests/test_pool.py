@@ -15,6 +15,7 @@ from kvref import (
     Cause,
     Departure,
     EvictionStrategy,
+    KVCacheAttributeError,
     KVCacheError,
     KVCachePool,
     KVCacheReentryError,
@@ -508,3 +509,25 @@ def test_priority_where_none_is_taken(strategy: EvictionStrategy) -> None:
     with pytest.raises(KVCacheValueError, match="does not evict by PRIORITY"):
         pool.set(9, "v", priority=1)
     assert everything(pool) == before
+
+
+def test_configuration_is_read_only() -> None:
+    """What a pool says of itself is what it does."""
+    pool: KVCachePool[str] = KVCachePool(2, EvictionStrategy.LRU, name="mine")
+    for name, value in (
+        ("pool_size", 1),
+        ("eviction_strategy", EvictionStrategy.FIFO),
+        ("ownership", Ownership.SEALED),
+        ("verify", True),
+        ("name", "yours"),
+        ("stats", None),
+        ("enable_stats", False),
+    ):
+        before = getattr(pool, name)
+        with pytest.raises(AttributeError):
+            setattr(pool, name, value)
+        assert getattr(pool, name) is before
+    with pytest.raises(KVCacheAttributeError, match=r"pool_size .* cannot become 1 "):
+        pool.pool_size = 1
+    with pytest.raises(KVCacheAttributeError, match="cannot be deleted"):
+        del pool.pool_size

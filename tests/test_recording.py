@@ -1,14 +1,17 @@
 """kvref's own recordings: accepted as written, rejected after any one alteration."""
 
 import json
+import math
 import random
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from kvref import (
     EvictionStrategy,
@@ -17,13 +20,17 @@ from kvref import (
     KVCacheManager,
     KVCacheTypeError,
     Ownership,
+    Priority,
     Rank,
     Recorder,
+    RecurScope,
     hash_state,
 )
 from kvref.policy import PriorityOrder
+from kvref.tensors import KeysValues
 from stateful_models.trace_format import TraceError
-from stateful_models.traces import TraceReport, check_trace
+from stateful_models.trace_reader import TraceReader
+from stateful_models.traces import TraceJudge, TraceReport, check_trace
 
 Record = dict[str, Any]
 CONFIG = SimpleNamespace(game_segment_length=3, num_simulations=2)
@@ -403,3 +410,156 @@ def test_swapped_records_are_rejected(tmp_path: Path, recorded: list[Record]) ->
     for place in random.Random(5).sample(range(1, len(recorded) - 2), 30):
         swapped = [*recorded[:place], recorded[place + 1], recorded[place], *recorded[place + 2 :]]
         assert first_bad(verdict(tmp_path, swapped)) == place + 1
+
+
+KEYS = [
+    -1,
+    -(2**60) + 1,
+    -(2**60),
+    -(2**61) + 2,
+    -(2**63),
+    -(2**64) + 1,
+    -(2**64),
+    0,
+    2**64,
+    2**256,
+]
+
+
+@pytest.mark.parametrize("scope", RecurScope)
+def test_every_key_can_be_recorded_and_read(tmp_path: Path, scope: RecurScope) -> None:
+    manager: KVCacheManager[Window] = KVCacheManager(CONFIG, 2, recur_scope=scope)
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        for key in [*KEYS, 2**40000, -(2**40000)]:
+            manager.set_recur_cache(key, Window(b"x"), env_id=1)
+            assert manager.hierarchical_get(1, key) is not None
+            manager.hierarchical_get(0, key)
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted, report.breaches
+
+
+def test_a_key_that_no_line_holds_ends_the_recording(tmp_path: Path) -> None:
+    manager = new_manager()
+    recorder = Recorder(manager, tmp_path / "run.jsonl", fingerprint)
+    manager.set_recur_cache(2**5_000_000, Window(b"x"))
+    assert "too long to be read" in str(recorder.failure)
+    assert len(manager.recur_pool) == 1
+
+
+def test_every_priority_can_be_recorded_and_read(tmp_path: Path) -> None:
+    manager = new_manager(EvictionStrategy.PRIORITY)
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        ranks: list[Priority] = [0, Fraction(1, 3), 0.1, 10**5000, -math.inf, np.int64(7)]
+        for number, rank in enumerate(ranks):
+            manager.set_init_cache(0, number, Window(b"x"), priority=rank)
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted, report.breaches
+
+
+def test_a_clear_of_very_many_is_recorded_in_parts(tmp_path: Path) -> None:
+    """100,000 entries; altering one of those that a part lists is found."""
+    size = 100_000
+    sizes = SimpleNamespace(game_segment_length=1, num_simulations=size)
+    manager: KVCacheManager[int] = KVCacheManager(sizes, 1)
+    for number in range(size):
+        manager.set_recur_cache(number, number)
+    path = tmp_path / "run.jsonl"
+    with Recorder(manager, path, hash):
+        manager.clear_recur_cache()
+    report = check_trace(path)
+    assert report.accepted
+    assert report.counts["Leaving"] > 10
+    lines = path.read_text().splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if '"op":"leaving"' in line)
+    for old, new in (('"slot":7,', '"slot":8,'), ('"fp":"0000000000000007"', f'"fp":"{"f" * 16}"')):
+        assert old in lines[at]
+        altered = [*lines[:at], lines[at].replace(old, new, 1), *lines[at + 1 :]]
+        path.write_text("".join(altered))
+        assert not check_trace(path).accepted
+
+
+def test_pools_used_directly_are_recorded(tmp_path: Path) -> None:
+    manager = new_manager()
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        manager.init_pools[1].set(1, Window(b"x"))
+        manager.init_pools[1].get(1)
+        manager.init_pools[1].clear()
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted
+    assert (report.counts["Set"], report.counts["Get"], report.counts["Clear"]) == (1, 1, 1)
+
+
+def test_windows_need_no_fingerprint_of_the_users(tmp_path: Path) -> None:
+    """`KeysValues.fingerprint`: equal contents, equal fingerprints, however they are stored."""
+    manager: KVCacheManager[KeysValues] = KVCacheManager(CONFIG, 2, ownership=Ownership.SEALED)
+    with Recorder(manager, tmp_path / "run.jsonl"), torch.no_grad():
+        window = KeysValues(1, 2, 4, 4, 2)
+        window[0].update(torch.ones(1, 2, 1, 2), torch.zeros(1, 2, 1, 2))
+        window[1].update(torch.ones(1, 2, 1, 2), torch.zeros(1, 2, 1, 2))
+        told = window.fingerprint()
+        manager.set_init_cache(0, 1, window)
+        manager.hierarchical_get(0, 1)
+        assert window.fork().fingerprint() == window.clone().fingerprint() == told
+        window = window.extended(torch.ones(4, 1, 2, 1, 2))
+        assert window.fingerprint() != told
+        manager.set_init_cache(0, 1, window)
+    assert check_trace(tmp_path / "run.jsonl").accepted
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_a_demotion_in_a_clear_is_recorded_in_the_order_of_the_books(
+    tmp_path: Path, listening: bool
+) -> None:
+    manager = new_manager()
+    for pool in manager.pools:
+        pool.on_evict = lambda departure: (
+            manager.set_init_cache(0, departure.key, departure.value)
+            if listening and departure.pool == "recur"
+            else None
+        )
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        for key in range(6):
+            manager.set_recur_cache(key, Window(bytes([key])))
+            manager.set_init_cache(0, key + 10, Window(bytes([key])))
+        manager.clear_all()
+        manager.get_init_cache(0, 5)
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted, report.breaches
+
+
+def copy_judged(path: Path, quickly: bool) -> TraceReport:
+    """The same trace, with the short way for right records or by the specification alone."""
+    reader = TraceReader(path)
+    judge = TraceJudge(reader)
+    for pool in judge.pools.values():
+        pool.quickly = quickly
+    for line in reader.records():
+        judge.take(line.record, line.number)
+    return judge.report
+
+
+@pytest.mark.parametrize("ownership", Ownership)
+@pytest.mark.parametrize("strategy", EvictionStrategy)
+def test_the_short_way_agrees_with_the_specification(
+    tmp_path: Path, strategy: EvictionStrategy, ownership: Ownership
+) -> None:
+    """On right recordings and on altered ones: the same laws, as often, at the same records."""
+    manager = new_manager(strategy, ownership)
+    path = tmp_path / "run.jsonl"
+    with Recorder(manager, path, fingerprint):
+        drive(manager, random.Random(3), 150)
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    rng = random.Random(4)
+    for alter in (None, *ALTERATIONS, *ALTERATIONS):
+        changed = list(records)
+        if alter is not None:
+            places = [n for n, one in enumerate(records) if list(alter(one))]
+            at = rng.choice(places)
+            changed[at] = rng.choice(list(alter(records[at])))
+        path.write_text("".join(json.dumps(one) + "\n" for one in changed))
+        try:
+            judged = [copy_judged(path, quickly) for quickly in (True, False)]
+        except TraceError:
+            continue
+        assert judged[0].breaches == judged[1].breaches
+        assert judged[0].wrong_misses == judged[1].wrong_misses
