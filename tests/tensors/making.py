@@ -1,5 +1,8 @@
 """Windows for tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -64,3 +67,42 @@ def storages(*windows: KeysValues) -> int:
 
 def pieces(*windows: KeysValues) -> list[Tensor]:
     return [piece for kv in windows for piece in kv.pieces()]
+
+
+def tokens_of(value: float, new: int = 3, samples: int = 1) -> Tensor:
+    return torch.full((samples, 2, new, 4), value)
+
+
+def filled(value: float = 1.0, size: int = 3, samples: int = 1, capacity: int = 8) -> KeysValues:
+    """A window of two layers, all of whose tokens are this value."""
+    kv = KeysValues(samples, 2, capacity, 8, 2)
+    for layer in kv:
+        layer.update(tokens_of(value, size, samples), tokens_of(value, size, samples))
+    return kv
+
+
+def everything(kv: KeysValues) -> Tensor:
+    """A copy of all that it holds."""
+    with torch.no_grad():
+        return torch.stack([part for layer in kv for part in layer.get()]).clone()
+
+
+def sealed(kv: KeysValues) -> KeysValues:
+    kv.seal()
+    return kv
+
+
+def values(tensor: Tensor) -> set[float]:
+    return set(tensor.flatten().tolist())
+
+
+@contextmanager
+def mode(name: str) -> Iterator[None]:
+    """Inference mode, without gradients, or with them."""
+    contexts = {
+        "inference": torch.inference_mode,
+        "no_grad": torch.no_grad,
+        "grad": torch.enable_grad,
+    }
+    with contexts[name]():
+        yield

@@ -1,10 +1,16 @@
 """Search sessions: S1 to S3 on what is really stored, and what a caller may rely on."""
 
+from collections.abc import Callable
+from copy import copy
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from kvref import (
+    Departure,
     EvictionStrategy,
     KVCacheError,
     KVCacheManager,
@@ -389,3 +395,179 @@ def test_the_buffer_is_used_again() -> None:
             latents = torch.randn(2, 4)
             batch.children(latents)
     assert len(seen) == 1
+
+
+def searching(
+    ownership: Ownership, envs: int = 2, size: int = 4, history: Callable[[int], float] = float
+) -> SearchSession:
+    """Each rebuilt row's history is one token of its own value (given its place in the call)."""
+    sizes = SimpleNamespace(game_segment_length=size, num_simulations=size)
+    pools: KVCacheManager[KeysValues] = KVCacheManager(sizes, envs, ownership=ownership)
+
+    def rebuild(missing: Missing) -> list[KeysValues]:
+        windows = []
+        for row in missing.rows:
+            kv = KeysValues(1, 1, 6, 1, 1)
+            kv[0].update(*(torch.full((1, 1, 2, 1), history(row)),) * 2)
+            windows.append(kv)
+        return windows
+
+    return SearchSession(pools, rebuild, context_length=6, tokens_per_step=1)
+
+
+def one_token(rows: int, value: float = 0.0) -> tuple[Tensor, Tensor]:
+    return (torch.full((rows, 1, 1, 1), value),) * 2
+
+
+def stored_after_an_edit(ownership: Ownership, found: str, edited: set[int]) -> list[list[float]]:
+    """K of the children of two rows, whose model adds 10 to the older tokens of some."""
+    search, latents = searching(ownership), torch.arange(4.0).view(2, 2)
+    if found != "rebuilt":
+        search.root([0, 1], latents)
+    if found == "recur":
+        with search.step([0, 1], latents) as step:
+            step.keys_values[0].update(*one_token(2, 7.0))
+            step.children(latents + 20)
+        latents = latents + 20
+    with search.step([0, 1], latents) as step:
+        k, v = step.keys_values[0].get()
+        for row in edited:
+            k[row] += 10
+            v[row] -= 10
+        step.keys_values[0].update(*one_token(2))
+        step.children(latents + 50)
+    children = search.manager.recur_pool.residents()[-2:]
+    return [one.value[0].get()[0].flatten().tolist() for one in children]
+
+
+@pytest.mark.parametrize("edited", [set(), {0}, {1}, {0, 1}], ids=str)
+@pytest.mark.parametrize("found", ["init", "recur", "rebuilt"])
+def test_what_is_stored_does_not_depend_on_where_the_parent_came_from(
+    found: str, edited: set[int]
+) -> None:
+    """The model's edits of older tokens are kept, row by row, whoever owns what."""
+    with torch.no_grad():
+        told = [stored_after_an_edit(ownership, found, edited) for ownership in Ownership]
+    history = [7.0] if found == "recur" else []
+    expected = [
+        [token + 10 * (row in edited) for token in (row, row, *history)] + [0.0] for row in (0, 1)
+    ]
+    assert told == [expected] * 3
+
+
+def test_rows_that_were_not_written_still_share_their_parents_tokens() -> None:
+    search, latents = searching(Ownership.SEALED), torch.arange(4.0).view(2, 2)
+    search.root([0, 1], latents)
+    with torch.no_grad(), search.step([0, 1], latents) as step:
+        step.keys_values[0].get()[0][0] += 10
+        step.keys_values[0].update(*one_token(2))
+        step.children(latents + 50)
+    children = [one.value for one in search.manager.recur_pool.residents()]
+    roots = [pool.residents()[0].value for pool in search.manager.init_pools]
+    shared = [
+        {t.untyped_storage().data_ptr() for t in child.pieces()}
+        & {t.untyped_storage().data_ptr() for t in root.pieces()}
+        for child, root in zip(children, roots, strict=True)
+    ]
+    assert [len(common) for common in shared] == [0, 1]
+
+
+def test_rows_that_one_key_cannot_tell_apart_are_refused() -> None:
+    """Replay roots with equal latents and histories of their own; with one history they are one."""
+    search, latents = searching(Ownership.SEALED), torch.zeros(2, 3)
+    before = snapshot(search)
+    for refused in (
+        lambda: search.root([0, 0], latents),
+        lambda: search.step([0, 0], latents).__enter__(),
+    ):
+        with pytest.raises(KVCacheValueError, match="rows 0 and 1 have one key"):
+            refused()
+        assert snapshot(search) == before
+    alike = searching(Ownership.SEALED, history=lambda row: 5.0)
+    assert alike.root([0, 0], latents) == (Source.REBUILT,) * 2
+    with torch.no_grad(), alike.step([0, 0], latents) as step:
+        step.keys_values[0].update(*one_token(2))
+        step.children(torch.tensor([[1.0] * 3, [2.0] * 3]))
+    assert len(alike.manager.recur_pool) == 2, "two children of one parent"
+
+
+def test_more_rows_than_a_pool_holds_are_refused() -> None:
+    search, latents = searching(Ownership.SEALED, envs=1, size=2), torch.arange(6.0).view(6, 1)
+    with pytest.raises(KVCacheValueError, match="6 rows at once do not fit into pool 'init:0' of"):
+        search.root([0] * 6, latents)
+    with pytest.raises(KVCacheValueError, match="6 rows at once do not fit into pool 'recur' of 2"):
+        search.step([0] * 6, latents).__enter__()
+    assert search.root([0, 0], latents[:2]) == (Source.REBUILT,) * 2
+
+
+def test_a_manager_serves_one_session_at_a_time() -> None:
+    """Not the collector and the evaluator both: one would clear the other's search, and be given
+    its histories."""
+    search = searching(Ownership.SEALED)
+    latents = torch.arange(4.0).view(2, 2)
+    search.root([0, 1], latents)
+
+    def another() -> SearchSession:
+        return SearchSession(search.manager, rebuilt, context_length=6)
+
+    with pytest.raises(KVCacheValueError, match="serves another session"):
+        another()
+    with pytest.raises(KVCacheReentryError), search.step([0, 1], latents):
+        search.close()
+    search.close()
+    assert sum(map(len, search.manager.pools)) == 0, "no entry for the next one to be given"
+    later = another()
+    with pytest.raises(KVCacheValueError, match="serves another session"):
+        search.root([0, 1], latents)
+    with pytest.raises(KVCacheValueError, match="serves another session"):
+        copy(later).root([0, 1], latents)
+    later.root([0, 1], latents)
+    del later
+    with pytest.raises(KVCacheValueError, match="not closed: clear_all"):
+        another()
+    search.manager.clear_all()
+    assert another().root([0, 1], latents) == (Source.REBUILT,) * 2
+
+
+def test_a_root_in_an_open_step_is_refused() -> None:
+    search, latents = searching(Ownership.SEALED), torch.arange(4.0).view(2, 2)
+    search.root([0, 1], latents)
+    with torch.no_grad(), search.step([0, 1], latents) as step:
+        with pytest.raises(KVCacheReentryError):
+            search.root([0, 1], latents)
+        step.keys_values[0].update(*one_token(2))
+        step.children(latents + 9)
+    assert len(search.manager.recur_pool) == 2
+
+
+def test_a_step_whose_second_row_is_vetoed_stores_none() -> None:
+    search, latents = searching(Ownership.SEALED, size=1), torch.arange(4.0).view(2, 2)
+    search.root([0, 1], latents)
+    with torch.no_grad(), search.step([0, 1], latents) as step:
+        step.keys_values[0].update(*one_token(2))
+        step.children(latents + 9)
+    before, told = snapshot(search), list[int]()
+
+    def veto(departure: Departure[KeysValues]) -> None:
+        told.append(departure.key)
+        if len(told) == 2:
+            raise ZeroDivisionError
+
+    search.manager.recur_pool.on_evict = veto
+
+    def stored() -> None:
+        with torch.no_grad(), search.step([0, 1], latents) as step:
+            step.keys_values[0].update(*one_token(2))
+            step.children(latents + 20)
+
+    with pytest.raises(ZeroDivisionError):
+        stored()
+    assert len(told) == 2
+    assert snapshot(search) == before
+
+
+def test_a_session_takes_environments_as_arrays_and_tensors() -> None:
+    search, latents = searching(Ownership.SEALED), torch.arange(4.0).view(2, 2)
+    for envs in ([0, 1], (0, 1), range(2), np.array([0, 1]), torch.tensor([0, 1]), iter([0, 1])):
+        search.root(envs, latents)
+    assert search.end_episode(np.int64(0)) is None  # type: ignore[func-returns-value]  # it is accepted
