@@ -2,13 +2,13 @@
 
 import gzip
 import zlib
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TypeVar, cast
+from typing import Final, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
+from msgspec import UNSET
 
 from stateful_models.trace_format import (
     HEADER,
@@ -19,7 +19,9 @@ from stateful_models.trace_format import (
     End,
     Get,
     Header,
+    Leaving,
     Load,
+    Lookup,
     OwnHeader,
     Remains,
     Set,
@@ -30,12 +32,12 @@ from stateful_models.trace_format import (
 )
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
+CHUNK: Final = 1 << 16
 PHASE: Final[dict[type, int]] = {Load: 0, Remains: 2, End: 3}  # of a trace; all else is 1
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A record with the line that it stood on."""
 
     number: int
@@ -50,26 +52,35 @@ class TraceReader:
         self.number = 0
         self.lines = self._lines()
         self.header: Header = self._decode(HEADER, self._next())
+        self.own = isinstance(self.header, OwnHeader)
         self._check_header()
 
     def fail(self, why: str) -> TraceError:
         return TraceError(self.path, self.number, why)
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> BufferedReader | gzip.GzipFile:
         file = self.path.open("rb")
         packed = file.peek(2)[:2] == GZIP_MAGIC
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
+        return gzip.GzipFile(fileobj=file) if packed else file
 
     def _lines(self) -> Iterator[bytes]:
         """Lines without their ends; a last line without one is a file cut off."""
+        rest = b""
         try:
             with self._open() as file:
-                while line := file.readline(LONGEST_LINE):
-                    self.number += 1
-                    if not line.endswith(b"\n"):
-                        long = len(line) == LONGEST_LINE
-                        raise self.fail("the line is too long" if long else "the file is cut off")
-                    yield line[:-1]
+                while chunk := file.read1(CHUNK):
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for line in whole:
+                        self.number += 1
+                        if len(line) >= LONGEST_LINE:
+                            raise self.fail("the line is too long")
+                        yield line
+                    if len(rest) >= LONGEST_LINE:
+                        self.number += 1
+                        raise self.fail("the line is too long")
+            if rest:
+                self.number += 1
+                raise self.fail("the file is cut off")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.number += 1
             raise self.fail(f"damaged gzip data ({error})") from error
@@ -105,52 +116,52 @@ class TraceReader:
     def records(self) -> Iterator[Line]:
         """Every record up to `end`, each checked by itself and for its place."""
         phase = 0
-        seen: Counter[str] = Counter()
+        seen: dict[type, int] = {}
         for expected, raw in enumerate(self.lines):
             record = self._decode(RECORD, raw)
             if record.i != expected:
                 raise self.fail(f"record {record.i} where record {expected} belongs")
             self._check(record)
-            before, phase = phase, PHASE.get(type(record), 1)
+            kind = type(record)
+            before, phase = phase, PHASE.get(kind, 1)
             if phase < before or before == PHASE[End]:
-                raise self.fail(f"a {type(record).__name__} record too late")
-            if isinstance(record, End):
-                self._check_tally(record, seen)
-            seen[type(record).__name__] += 1
+                raise self.fail(f"a {kind.__name__} record too late")
+            if kind is End:
+                self._check_tally(cast(End, record), seen)
+            seen[kind] = seen.get(kind, 0) + 1
             yield Line(self.number, record)
         if phase != PHASE[End]:
             raise self.fail("the file ends without its end record")
 
-    def _check_tally(self, end: End, seen: Counter[str]) -> None:
-        if not isinstance(self.header, OwnHeader):
+    def _check_tally(self, end: End, seen: dict[type, int]) -> None:
+        if not self.own:
             return
-        told = Tally(seen["Get"], seen["Set"], seen["Clear"], seen["Lookup"])
+        told = Tally(*(seen.get(kind, 0) for kind in (Get, Set, Clear, Lookup)))
         if end.tally != told:
             raise self.fail(f"the end tells of {end.tally}, the file holds {told}")
 
     def _check(self, record: AnyRecord) -> None:
         """What the format promises of one record, and JSON alone does not."""
-        own = isinstance(self.header, OwnHeader)
-        if isinstance(record, (Get, Set, Clear, WmCopy, Load, Remains)):
+        if isinstance(record, (Get, Set, Clear, Leaving, WmCopy, Load, Remains)):
             shape = self.header.pools.get(record.p)
             if shape is None:
                 raise self.fail(f"there is no pool {record.p!r}")
-            slot = getattr(record, "slot", 0)
-            if slot is not msgspec.UNSET and slot >= shape.size:
+            slot = 0 if isinstance(record, (Clear, Leaving)) else record.slot
+            if isinstance(slot, int) and slot >= shape.size:
                 raise self.fail(f"slot {slot} in pool {record.p}, which has {shape.size}")
-        if isinstance(record, Get):
-            told = [name for name in ("slot", "fp") if getattr(record, name) is not msgspec.UNSET]
-            if len(told) != (2 if record.hit else 0):
+            if isinstance(record, Get) and record.hit is (
+                record.slot is UNSET or record.fp is UNSET
+            ):
+                told = [n for n, v in (("slot", record.slot), ("fp", record.fp)) if v is not UNSET]
                 raise self.fail(f"a get with hit={record.hit} that tells {told}")
-        env = getattr(record, "env", msgspec.UNSET)
-        if env is not msgspec.UNSET and env >= self.header.env_num:
+            if isinstance(record, (Set, Clear)) and self.own and record.left is UNSET:
+                raise self.fail("a record without `left`")
+        env = record.env if isinstance(record, (Get, Set, Lookup)) else UNSET
+        if isinstance(env, int) and env >= self.header.env_num:
             raise self.fail(f"environment {env} of {self.header.env_num}")
-        foreign = (Load, Remains) if not own else WmCopy
-        if isinstance(record, foreign):
+        if isinstance(record, WmCopy if self.own else (Load, Leaving, Remains)):
             raise self.fail(f"a {type(record).__name__.lower()} record in a {self.kind} trace")
-        if own and isinstance(record, (Set, Clear)) and record.left is msgspec.UNSET:
-            raise self.fail("a record without `left`")
 
     @property
     def kind(self) -> Literal["kvref", "UniZero"]:
-        return "kvref" if isinstance(self.header, OwnHeader) else "UniZero"
+        return "kvref" if self.own else "UniZero"

@@ -100,13 +100,16 @@ class TraceJudge:
 
     def take(self, record: AnyRecord, line: int) -> None:
         self.report.counts[type(record).__name__] += 1
-        self.report.charge(self.judge(record), record.i, line)
-        kept = isinstance(record, (Get, Clear))
-        last = type(self.recent[-1]) if self.recent else None
-        if not kept or type(record) is not last:
-            self.recent.clear()
-        if isinstance(record, (Get, Clear)):
+        charges = self.judge(record)
+        if charges:
+            self.report.charge(charges, record.i, line)
+        if not isinstance(record, (Get, Clear)):
+            if self.recent:
+                self.recent = []
+        elif self.recent and type(self.recent[-1]) is type(record):
             self.recent.append(record)
+        else:
+            self.recent = [record]
 
     def judge(self, record: AnyRecord) -> list[Charge]:
         match record:

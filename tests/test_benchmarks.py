@@ -13,6 +13,8 @@ import pytest
         ("pool", ("FIFO", "LRU", "PRIORITY", "cachetools", "cachebox", "lru-dict")),
         ("explorer", ("checked transitions/s", "specification alone")),
         ("search", ("clone per lookup and store", "COPY", "SEALED with forks", "hash_states")),
+        ("windows", ("of the time of a clone", "of the bytes of its tokens")),
+        ("recording", ("128 residents", "of the time of decoding", "eight times the records")),
         ("memory", ("REFERENCE", "SEALED", "COPY", "most in the second half")),
     ],
 )
