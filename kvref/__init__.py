@@ -22,7 +22,8 @@ from kvref.ownership import Cloneable, Ownership, Sealable
 from kvref.policy import EvictionStrategy
 from kvref.pool import KVCachePool
 from kvref.ranks import Priority, Rank
-from kvref.recording import Fingerprinted, Recorder
+from kvref.recording import Recorder
+from kvref.records import Fingerprinted
 from kvref.sizing import PoolSizes, RecurScope, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
 

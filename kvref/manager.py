@@ -254,8 +254,9 @@ class KVCacheManager(Generic[V]):
 
     def clear_all(self) -> None:
         """Clear every pool, and the working lists."""
-        clear_together(self.pools)
+        gone = clear_together(self.pools)
         self._clear_working_lists()
+        gone.clear()  # finalizers run when everything is empty
         logger.debug("cleared every pool")
 
     def clear_init_caches(self, env_id: SupportsIndex | None = None) -> None:
@@ -268,8 +269,9 @@ class KVCacheManager(Generic[V]):
 
     def clear_wm_cache(self) -> None:
         """Clear the wm pool and the working lists."""
-        self.wm_pool.clear()
+        gone = clear_together((self._wm_pool,))
         self._clear_working_lists()
+        gone.clear()  # finalizers run when both are empty
 
     def _clear_working_lists(self) -> None:
         gone = [list(values) for values in self._wm_lists.values()]

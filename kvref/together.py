@@ -8,7 +8,8 @@ from kvref.departures import Departure
 from kvref.observing import Audience, Cleared
 
 if TYPE_CHECKING:
-    from kvref.pool import KVCachePool, Saved
+    from kvref.books import Saved
+    from kvref.pool import KVCachePool
 
 V = TypeVar("V")
 
@@ -19,17 +20,17 @@ def undone_on_error(
 ) -> Iterator[dict[Audience, int]]:
     """Put these pools back where they were if the block raises; observers hear of it at its end."""
     marks = {audience: audience.hold() for audience in {pool._audience: None for pool, _ in saved}}
-    undone = frozenset[str]()
+    undone, instead = frozenset[str](), list[object]()
     try:
         yield marks
     except BaseException:
         undone = frozenset([pool.name for pool, _ in saved])
-        for pool, before in saved:
-            pool._restore(before)
+        instead = [pool._restore(before) for pool, before in saved]
         raise
     finally:
         for audience, mark in marks.items():
             audience.release(mark, undone)
+        instead.clear()  # what is let go here finds every pool as it was
 
 
 def all_or_nothing(
@@ -39,11 +40,12 @@ def all_or_nothing(
     return undone_on_error([(pool, pool._saved()) for pool in pools])
 
 
-def clear_together(pools: Iterable["KVCachePool[V]"]) -> None:
+def clear_together(pools: Iterable["KVCachePool[V]"]) -> list[object]:
     """Clear all of these pools or, if an `on_evict` raises, none.
 
     All are empty before the first departure is announced: what an `on_evict` stores in them
-    meanwhile is no part of the clear and stays.
+    meanwhile is no part of the clear and stays. Returns what they held, which a caller that has
+    more to do lets go at its end.
     """
     pools = tuple(pools)
     for pool in pools:
@@ -61,3 +63,4 @@ def clear_together(pools: Iterable["KVCachePool[V]"]) -> None:
                     cast(Cleared[object], Cleared(pool.name, gone)),
                     pool.name,
                 )
+    return [before for _, before in emptied]

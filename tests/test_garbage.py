@@ -305,7 +305,10 @@ SURFACES: dict[str, Callable[[Path], dict[str, Surface]]] = {
 
 
 @pytest.mark.parametrize("name", SURFACES)
-def test_no_foreign_exception_escapes(name: str, tmp_path: Path) -> None:
+def test_no_foreign_exception_escapes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some garbage is taken for the name of a file
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of numpy, about what is garbage indeed
         found = {what: attempt(one) for what, one in SURFACES[name](tmp_path).items()}
@@ -313,8 +316,9 @@ def test_no_foreign_exception_escapes(name: str, tmp_path: Path) -> None:
     assert min(calls for calls, _ in found.values()) >= len(garbage())
 
 
-def test_every_public_function_is_tried(tmp_path: Path) -> None:
+def test_every_public_function_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes no argument, and types that only say what a caller must offer, are not."""
+    monkeypatch.chdir(tmp_path)
     tried = {
         name for make in SURFACES.values() for what in make(tmp_path) for name in what.split()
     } | {"KVCachePool", "KVCacheManager"}

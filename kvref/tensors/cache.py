@@ -1,15 +1,12 @@
 """One K or V of one layer: a window onto the newest tokens appended to it."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final, NamedTuple, SupportsIndex
+from typing import SupportsIndex
 
 import torch
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
 from kvref.tensors.blocks import (
-    Block,
     Room,
     Shape,
     Spans,
@@ -23,19 +20,8 @@ from kvref.tensors.blocks import (
     without_newest,
     without_oldest,
 )
+from kvref.tensors.changes import Tokens, append, remove, select
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
-
-OUT_OF_MEMORY: Final = (MemoryError, torch.OutOfMemoryError)
-
-
-class Tokens(NamedTuple):
-    """What a part consists of: shared tokens, then `size` of its own in a block or a tensor."""
-
-    spans: Spans
-    block: Block | None
-    own: Tensor | None
-    size: int
-    first: int
 
 
 class Cache:
@@ -179,7 +165,7 @@ class Cache:
         if self._sealed:
             raise SealedError(f"a sealed window of {self.size} tokens: fork() or clone() to go on")
 
-    def _appended(self, x: Tensor) -> "Tokens":
+    def _appended(self, x: Tensor) -> Tokens:
         """What is there after these are appended; what is there now stays until it is taken."""
         dropped = drop(self.max_tokens, self.size, x.shape[2])
         if torch.is_grad_enabled() or (self._own is not None and self._own.requires_grad):
@@ -189,7 +175,7 @@ class Cache:
             return Tokens((), None, tokens, tokens.shape[2], self.first + dropped)
         return self._written(x, dropped)
 
-    def _written(self, x: Tensor, dropped: int) -> "Tokens":
+    def _written(self, x: Tensor, dropped: int) -> Tokens:
         """Behind what is there, or with what is kept of it in new room: never over it."""
         spans, rest = without_oldest(self._spans, dropped)
         kept, new, own, block = self._size - rest, x.shape[2], self._own, self._block
@@ -204,7 +190,7 @@ class Cache:
         columns(own, kept, kept + new).copy_(x)
         return Tokens(spans, block, own, kept + new, self.first + dropped)
 
-    def _take(self, tokens: "Tokens") -> None:
+    def _take(self, tokens: Tokens) -> None:
         """These from here on."""
         self._spans, self._block, self._own, self._size, self.first = tokens
 
@@ -217,7 +203,7 @@ class Cache:
         self._writable()
         select((self,), selection(mask, self._layout.samples))
 
-    def _selected(self, samples: Tensor) -> "Tokens":
+    def _selected(self, samples: Tensor) -> Tokens:
         with durable():
             kept = self.get().index_select(0, on(samples, self.device))
         return Tokens((), None, kept, kept.shape[2], self.first)
@@ -236,7 +222,7 @@ class Cache:
         self._writable()
         remove((self,), newest(tokens, self.size))
 
-    def _without(self, tokens: int) -> "Tokens":
+    def _without(self, tokens: int) -> Tokens:
         own = min(tokens, self._size)
         spans = without_newest(self._spans, tokens - own)
         return Tokens(spans, self._block, self._own, self._size - own, self.first)
@@ -282,43 +268,3 @@ class Cache:
         return (
             f"Cache({self.shape}, {self.max_tokens} at most, {self.dtype}, {self.device}{sealed})"
         )
-
-
-def append(parts: Sequence[Cache], tokens: Sequence[Tensor]) -> None:
-    """Each part's new tokens, for all parts or, if one fails (no memory), for none."""
-    for part in parts if not torch.is_grad_enabled() else ():
-        tokens = [part.apart(x) for x in tokens]
-    counts = [part._count() for part in parts]
-    try:
-        appended = [part._appended(x) for part, x in zip(parts, tokens, strict=True)]
-    except BaseException as error:
-        for part, count in zip(parts, counts, strict=True):
-            part._room.forget()
-            part._counts(count)  # what was tried is no write
-        if isinstance(error, Exception) and not isinstance(error, OUT_OF_MEMORY):
-            raise KVCacheValueError(f"cannot append {show(tokens[0])}: {error}") from error
-        raise
-    for part, made, count in zip(parts, appended, counts, strict=True):
-        part._take(made)
-        part._appends += 1
-        part._counts(count + 1)
-
-
-def remove(parts: Sequence[Cache], tokens: int) -> None:
-    """Without so many of the newest tokens: of every part or, if one fails, of none."""
-    replaced(parts, [part._without(tokens) for part in parts])
-
-
-def select(parts: Sequence[Cache], samples: Tensor) -> None:
-    """Keep these samples of every part or, if one fails, of none."""
-    replaced(parts, [part._selected(samples) for part in parts])
-    for part in parts:
-        part._layout = replace(part._layout, samples=len(samples))
-
-
-def replaced(parts: Sequence[Cache], tokens: Sequence[Tokens]) -> None:
-    """These from here on, and a write counted for each."""
-    for part, made in zip(parts, tokens, strict=True):
-        count = part._count()
-        part._take(made)
-        part._counts(count + 1)

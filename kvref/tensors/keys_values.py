@@ -19,7 +19,7 @@ from kvref.tensors.blocks import (
     room,
     without_oldest,
 )
-from kvref.tensors.cache import Tokens, remove, select
+from kvref.tensors.changes import Tokens, remove, select
 from kvref.tensors.keying import salted_hash_state
 from kvref.tensors.layers import Layers
 from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from kvref.errors import KVCacheValueError, UnevenError
 from kvref.tensors.blocks import Room, Shape, room
-from kvref.tensors.cache import Cache, append, select
+from kvref.tensors.cache import Cache
+from kvref.tensors.changes import append, select
 from kvref.tensors.layout import Device, Held, Layout, Mask, layout, selection
 
 
