@@ -33,7 +33,8 @@ from stateful_models.trace_format import Clear as ClearRecord
 from stateful_models.trace_format import Get as GetRecord
 from stateful_models.trace_format import PoolShape
 from stateful_models.trace_format import Set as SetRecord
-from stateful_models.trace_pool import PoolTrack, name
+from stateful_models.trace_pool import PoolTrack
+from stateful_models.trace_values import name
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states

@@ -27,8 +27,9 @@ from stateful_models.trace_format import (
     Set,
     WmCopy,
 )
-from stateful_models.trace_pool import POLICY, Charge, PoolTrack, contents_of, key_of, shown
+from stateful_models.trace_pool import POLICY, Charge, PoolTrack
 from stateful_models.trace_reader import TraceReader
+from stateful_models.trace_values import contents_of, key_of, shown
 
 
 @dataclass
