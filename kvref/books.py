@@ -93,7 +93,9 @@ class Books(Generic[V]):
         old: object = self._values[key]
         if old is not value and (self._on_evict is not None or self._heard):
             old = left = self._departure(key, Cause.UPDATED)
-            self._announce((left,))
+            self._announce((left,), busy=True)
+        elif old is value:
+            old = None  # nobody leaves
         self._values[key] = value
         if self._touch is not None:
             self._touch(key)
@@ -136,7 +138,7 @@ class Books(Generic[V]):
         """Tell of the victim, and take it out of the order: chosen once, it is who goes."""
         key = self._order.victim()
         left = self._departure(key, Cause.EVICTED)
-        self._announce((left,))
+        self._announce((left,), busy=True)
         return key, self._order.remove(key), left
 
     def _tell_set(
@@ -176,9 +178,12 @@ class Books(Generic[V]):
         by_slot = sorted(slots, key=slots.__getitem__)
         return tuple([Departure(self._name, k, slots[k], values[k], cause) for k in by_slot])
 
-    def _announce(self, departures: Iterable[Departure[V]]) -> None:
-        """Tell `on_evict`; meanwhile nothing may change this pool, and looking leaves no trace."""
-        on_evict, busy = self._on_evict, self._busy
+    def _announce(self, departures: Iterable[Departure[V]], busy: bool = False) -> None:
+        """Tell `on_evict`; meanwhile nothing may change this pool, and looking leaves no trace.
+
+        `busy`: whether an operation goes on after it.
+        """
+        on_evict = self._on_evict
         if on_evict is None:
             return
         self._busy = self._quiet = True
@@ -192,10 +197,14 @@ class Books(Generic[V]):
 
     def _empty(self) -> Saved[V]:
         """No entries from here on; returns what was there."""
-        before = Saved(self._values, self._order, self._marks, self._counts())
-        if self._stats is not None:
-            self._stats._cleared += len(self._values)
-        self._adopt({}, ORDERS[self._eviction_strategy]())
+        self._busy = True  # whatever runs meanwhile, such as a collected object's finalizer
+        try:
+            before = Saved(self._values, self._order, self._marks, self._counts())
+            self._adopt({}, ORDERS[self._eviction_strategy]())
+            if self._stats is not None:
+                self._stats._cleared += len(before.values)
+        finally:
+            self._busy = False
         return before
 
     def _saved(self) -> Saved[V]:
@@ -208,19 +217,23 @@ class Books(Generic[V]):
 
     def _restore(self, saved: Saved[V]) -> Saved[V]:
         """Back to what was saved; returns what was there instead, to be let go at the end."""
-        instead = Saved(self._values, self._order, self._marks, None)
-        self._values, self._order, self._marks, counts = saved
-        if self._stats is not None and counts is not None:
-            self._stats._restore(counts)
-        self._bind()
+        self._busy = True
+        try:
+            instead = Saved(self._values, self._order, self._marks, None)
+            self._values, self._order, self._marks, counts = saved
+            if self._stats is not None and counts is not None:
+                self._stats._restore(counts)
+            self._bind()
+        finally:
+            self._busy = False
         return instead
 
 
 def told(gone: object) -> tuple[Departure[V], ...]:
-    """The departure among what an operation of an observed pool let go: alone, or with a mark."""
-    parts = gone if type(gone) is tuple else (gone,)
-    inner = [one for part in parts for one in (part if type(part) is tuple else (part,))]
-    return tuple([cast(Departure[V], one) for one in inner if isinstance(one, Departure)])
+    """The departure among what an operation of an observed pool let go, behind marks of values."""
+    while type(gone) is tuple:
+        gone = gone[0]
+    return (cast(Departure[V], gone),) if isinstance(gone, Departure) else ()
 
 
 def _told_hit(
@@ -232,9 +245,10 @@ def _told_hit(
     key: int,
 ) -> None:
     """A hit of a pool that is observed; no reference to the pool, which would be a cycle."""
-    if touch is not None:
+    value = values.get(key)
+    if touch is not None and key in slots:
         touch(key)
-    audience.tell(Got(pool, key, values[key], slots.get(key)), pool)
+    audience.tell(Got(pool, key, value, slots.get(key)), pool)
 
 
 def _told_miss(audience: Audience, pool: str, key: int) -> None:

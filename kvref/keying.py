@@ -34,6 +34,10 @@ class _Array(Protocol):
     def tobytes(self) -> bytes: ...
 
 
+class _Scalar(Protocol):
+    def item(self) -> object: ...
+
+
 def hash_state(state: SupportsBuffer | SupportsArray) -> int:
     """K1, K2: the xxh64 (seed 0) of the state's bytes in C order.
 
@@ -104,6 +108,8 @@ def as_integer(value: object, what: str) -> int:
         return value
     if not is_bool(value):
         try:
+            if kind_of(value) == "torch.uint64":  # whose __index__ knows 63 bits only
+                value = cast(_Scalar, value).item()
             return int(index(value))  # type: ignore[arg-type]  # what has no __index__ raises
         except Exception as error:  # whatever a foreign __index__ raises, it is no integer
             raise KVCacheTypeError(f"{what} must be an integer, not {show(value)}") from error

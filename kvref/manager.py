@@ -229,12 +229,14 @@ class KVCacheManager(Generic[V]):
         first, second = self._init_pools[env], self._recur_pool(env)
         if first._quiet or (init is None and second._quiet):
             return  # asked by an `on_evict` of that pool, which may only look
-        mark = self._audience.hold()  # what an observer does comes after the whole of it
-        first._met(key, init)
-        if init is None:
-            second._met(key, recur)
-        self._looked_up(env, key, init, recur)
-        self._audience.release(mark)
+        held = self._audience.hold()  # what an observer does comes after the whole of it
+        try:
+            first._met(key, init)
+            if init is None:
+                second._met(key, recur)
+            self._looked_up(env, key, init, recur)
+        finally:
+            self._audience.release(held)
 
     def _looked_up(self, env: int, key: int, init: V | None, recur: V | None) -> None:
         """Count a lookup, and tell of it."""

@@ -95,9 +95,9 @@ class Audience:
     """Who is told of some pools: a pool's own, or the one of all pools of a manager."""
 
     def __init__(self) -> None:
-        self._seats: list[Seat] = []
+        self._seats: tuple[Seat, ...] = ()
         self._pools: WeakSet[Hearing] = WeakSet()
-        self._waiting: deque[tuple[Event[object], str | None]] = deque()
+        self._waiting: deque[Told] = deque()
         self._telling = False
         self._held = 0
 
@@ -110,12 +110,13 @@ class Audience:
             raise KVCacheTypeError(f"an observer must be callable, not {show(observer)}")
         if any(seat.observer is observer and seat.pool == pool for seat in self._seats):
             raise KVCacheValueError(f"{show(observer)} observes already")
-        self._seats.append(Seat(observer, pool))
+        self._seats = (*self._seats, Seat(observer, pool))
         self._rebind()
 
     def remove(self, observer: Observer[object], pool: str | None) -> None:
         """Whoever does not observe is not missed."""
-        self._seats = [s for s in self._seats if s.observer is not observer or s.pool != pool]
+        kept = [s for s in self._seats if s.observer is not observer or s.pool != pool]
+        self._seats = tuple(kept)
         self._rebind()
 
     def _rebind(self) -> None:
@@ -126,27 +127,34 @@ class Audience:
         """Whether anybody is told of this pool, or, for None, of lookups."""
         return any(seat.pool is None or seat.pool == pool for seat in self._seats)
 
+    @property
+    def busy(self) -> bool:
+        """An operation is under way, or being told of."""
+        return bool(self._held or self._telling)
+
     def tell(self, event: Event[object], pool: str | None) -> None:
-        self._waiting.append((event, pool))
+        """To whoever observes now, as soon as what came before is told."""
+        self._waiting.append(Told(event, pool, self._seats))
         self._deliver()
 
-    def hold(self) -> int:
+    def hold(self) -> "Held":
         """Tell nothing for now; `release` goes on from here."""
         self._held += 1
-        return len(self._waiting)
+        return Held(len(self._waiting), self._seats)
 
-    def release(self, mark: int, undone: Set[str] = frozenset()) -> None:
+    def release(self, held: "Held", undone: Set[str] = frozenset()) -> None:
         """Go on telling, but not of what was undone since: operations on these pools."""
         if undone:
-            kept = [one for one in list(self._waiting)[mark:] if one[1] not in undone]
-            self._waiting = deque([*list(self._waiting)[:mark], *kept])
+            waiting = list(self._waiting)
+            kept = [told for told in waiting[held.position :] if not told.of(undone)]
+            self._waiting = deque([*waiting[: held.position], *kept])
         self._held -= 1
         if self._waiting:
             self._deliver()
 
-    def insert(self, mark: int, event: Event[object], pool: str) -> None:
-        """Tell of this before all that happened since `hold`."""
-        self._waiting.insert(mark, (event, pool))
+    def insert(self, held: "Held", event: Event[object], pool: str) -> None:
+        """Tell of this before all that happened since `hold`, to who observed then."""
+        self._waiting.insert(held.position, Told(event, pool, held.seats))
 
     def _deliver(self) -> None:
         if self._telling or self._held:
@@ -154,19 +162,39 @@ class Audience:
         self._telling = True
         try:
             while self._waiting:
-                event, pool = self._waiting.popleft()
-                for seat in tuple(self._seats):
+                event, pool, seats = self._waiting.popleft()
+                for seat in seats:
                     if seat.pool is None or seat.pool == pool:
                         self._tell_one(seat, event)
         finally:
             self._telling = False
 
     def _tell_one(self, seat: Seat, event: Event[object]) -> None:
-        if seat not in self._seats:
+        if not any(seat is other for other in self._seats):
             return  # it has left since
         try:
             seat.observer(event)
         except Exception:
-            self._seats.remove(seat)
+            self._seats = tuple([other for other in self._seats if other is not seat])
             self._rebind()
             logger.exception("observer %s raised and is detached", show(seat.observer))
+
+
+class Told(NamedTuple):
+    """An event that waits, for those who observed when it happened."""
+
+    event: Event[object]
+    pool: str | None
+    seats: tuple[Seat, ...]
+
+    def of(self, pools: Set[str]) -> bool:
+        """Whether it is of one of these pools; a lookup, if it asked one."""
+        asked = self.event.asked if isinstance(self.event, LookedUp) else (self.pool,)
+        return any(pool in pools for pool in asked)
+
+
+class Held(NamedTuple):
+    """Where telling stopped, and who observed then."""
+
+    position: int
+    seats: tuple[Seat, ...]

@@ -1,5 +1,6 @@
 """Priorities: what a caller may give, and the number that it is compared by, exactly."""
 
+from decimal import Decimal
 from fractions import Fraction
 from math import isnan
 from numbers import Rational
@@ -14,6 +15,12 @@ Rank: TypeAlias = int | float | Fraction
 """Compared exactly, whatever the kinds: Python rounds neither side."""
 
 NO_NUMBERS: Final = (str, bytes, bytearray, memoryview, complex)
+
+
+class _Scalar(Protocol):
+    """An array of one number, or one of its numbers."""
+
+    def item(self) -> object: ...
 
 
 class _Exact(Protocol):
@@ -44,6 +51,12 @@ def as_rank(priority: object) -> Rank:
 def _number(value: object) -> Rank | None:
     if isinstance(value, float):
         return float(value)
+    if kind_of(value) and hasattr(value, "item"):  # an array or tensor, or a scalar of one
+        inner = cast(_Scalar, value).item() if getattr(value, "shape", ()) == () else None
+        if type(inner) is not type(value):
+            return None if is_bool(value) or inner is None else _number(inner)
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) > 10_000:
+        raise OverflowError("of too many digits")
     if is_bool(value) or isinstance(value, NO_NUMBERS) or "complex" in kind_of(value):
         return None
     if getattr(value, "shape", ()) != ():

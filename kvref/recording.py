@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, SupportsIndex, TypeVar
 
-from kvref.errors import KVCacheIOError, KVCacheTypeError, show
+from kvref.errors import KVCacheIOError, KVCacheReentryError, KVCacheTypeError, show
 from kvref.manager import KVCacheManager
 from kvref.observing import Event
 from kvref.records import Records, fingerprint_of
@@ -46,7 +46,7 @@ class Recorder(Records[V]):
             its `fingerprint()`, or hashes its bytes.
     """
 
-    failure: Exception | None
+    failure: BaseException | None
     """What ended the recording early."""
 
     def __init__(
@@ -67,6 +67,7 @@ class Recorder(Records[V]):
         self._open = True
         self._untold = False
         self.failure = None
+        self._refuse_in_the_middle()
         header = self._encoded(self._header())
         loads = [self._load(pool.name, one) for pool in manager.pools for one in pool.by_age()]
         self._begin(header, loads)
@@ -109,10 +110,12 @@ class Recorder(Records[V]):
             return
         try:
             self._record(event)
-        except Exception as error:
+        except BaseException as error:
             self._fail(error)
+            if not isinstance(error, Exception):
+                raise
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self._manager.unobserve(self)
         self.failure, self._untold = error, True
         self._shut()
@@ -137,11 +140,14 @@ class Recorder(Records[V]):
         Raises what ended the recording early, the first time.
         """
         if self._open:
+            self._refuse_in_the_middle()
             self._manager.unobserve(self)
             try:
                 self._finish()
             except Exception as error:
                 self.failure = error
+                if isinstance(error, OSError):
+                    raise KVCacheIOError(f"cannot record into {self._path}: {error}") from error
                 raise
             finally:
                 self._shut()
@@ -150,6 +156,11 @@ class Recorder(Records[V]):
             raise KVCacheIOError(
                 f"the recording into {self._path} ended early: {self.failure}"
             ) from self.failure
+
+    def _refuse_in_the_middle(self) -> None:
+        """A recording begins and ends between operations: not in an observer, nor in a clear."""
+        if self._manager._audience.busy:
+            raise KVCacheReentryError("a recording cannot begin or end within an operation")
 
     def _finish(self) -> None:
         for pool in self._manager.pools:

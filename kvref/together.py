@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from kvref.departures import Departure
-from kvref.observing import Audience, Cleared
+from kvref.observing import Audience, Cleared, Held
 
 if TYPE_CHECKING:
     from kvref.books import Saved
@@ -17,7 +17,7 @@ V = TypeVar("V")
 @contextmanager
 def undone_on_error(
     saved: Sequence[tuple["KVCachePool[V]", "Saved[V]"]],
-) -> Iterator[dict[Audience, int]]:
+) -> Iterator[dict[Audience, Held]]:
     """Put these pools back where they were if the block raises; observers hear of it at its end."""
     marks = {audience: audience.hold() for audience in {pool._audience: None for pool, _ in saved}}
     undone, instead = frozenset[str](), list[object]()
@@ -35,7 +35,7 @@ def undone_on_error(
 
 def all_or_nothing(
     pools: Iterable["KVCachePool[V]"],
-) -> AbstractContextManager[dict[Audience, int]]:
+) -> AbstractContextManager[dict[Audience, Held]]:
     """A block after which either all operations on these pools have happened, or none."""
     return undone_on_error([(pool, pool._saved()) for pool in pools])
 

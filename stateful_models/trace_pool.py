@@ -164,8 +164,9 @@ class PoolTrack:
         ]
 
     def number(self, key: Key, number: int | None) -> None:
-        k = name(key)
-        self.live.entries[k] = self.live.entries[k]._replace(object=number)
+        live = self.live.entries.get(name(key))
+        if live is not None:  # else the record itself says that it leaves again
+            self.live.entries[name(key)] = live._replace(object=number)
 
     def with_set(self, r: Set, op: SetOp, old: Entry | None, out: set[Key]) -> tuple[Entry, ...]:
         """The entries as the record has them: who moves to another slot is the newest."""

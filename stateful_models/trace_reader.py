@@ -117,11 +117,17 @@ class TraceReader:
         """Every record up to `end`, each checked by itself and for its place."""
         phase = 0
         seen: dict[type, int] = {}
+        leaving: str | None = None
         for expected, raw in enumerate(self.lines):
             record = self._decode(RECORD, raw)
             if record.i != expected:
                 raise self.fail(f"record {record.i} where record {expected} belongs")
             self._check(record)
+            if leaving is not None and not (
+                isinstance(record, (Leaving, Clear)) and record.p == leaving
+            ):
+                raise self.fail(f"entries leave pool {leaving} without its clear")
+            leaving = record.p if isinstance(record, Leaving) else None
             kind = type(record)
             before, phase = phase, PHASE.get(kind, 1)
             if phase < before or before == PHASE[End]:

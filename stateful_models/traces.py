@@ -108,7 +108,7 @@ class TraceJudge:
             if self.recent:
                 self.recent = []
         elif self.recent and type(self.recent[-1]) is type(record):
-            self.recent.append(record)
+            self.recent = [*self.recent[-len(self.pools) :], record]
         else:
             self.recent = [record]
 

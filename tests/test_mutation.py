@@ -68,8 +68,9 @@ def test_patterns_choose_modules_and_tests() -> None:
 def test_properties_are_what_mutmut_skips_and_cosmic_ray_mutates() -> None:
     path = Path("kvref/stats.py")
     assert "CacheStats.hit_rate" in {one.name for one in skipped(path)}
-    made = [one for one in changes(path) if one.mutant.function.endswith("total_queries")]
-    assert "return self.hits + self.misses => return self.hits - self.misses" in {
-        one.mutant.change for one in made
-    }
+    made = [one for one in changes(path) if one.mutant.function.endswith("LookupStats.total")]
+    assert (
+        "return self.init_hits + self.recur_hits + self.misses => "
+        "return self.init_hits - self.recur_hits + self.misses"
+    ) in {one.mutant.change for one in made}
     assert all(difference(path.read_text(), one.source) == one.mutant.change for one in made)

@@ -25,7 +25,8 @@ def test_a_typed_client_of_the_installed_wheel(tmp_path: Path) -> None:
     client.write_text(CLIENT.read_text())
     run = subprocess.run(
         [
-            *(sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python)),
+            *(sys.executable, "-I", "-m", "mypy"),
+            *("--strict", "--python-executable", str(python)),
             *("--cache-dir", str(tmp_path / "cache"), str(client)),
         ],
         cwd=tmp_path,
@@ -35,5 +36,7 @@ def test_a_typed_client_of_the_installed_wheel(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     where = "import kvref; print(kvref.__file__)"
-    told = subprocess.run([python, "-c", where], cwd=tmp_path, capture_output=True, text=True)
+    told = subprocess.run(
+        [python, "-I", "-c", where], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert told.stdout.startswith(str(there)), told.stdout + told.stderr

@@ -87,4 +87,4 @@ batch[0].prune(np.array([True]))
 batch.prune(torch.tensor([True]))
 
 with kvref.Recorder(manager, "run.jsonl.gz") as recorder:
-    assert_type(recorder.failure, Exception | None)
+    assert_type(recorder.failure, BaseException | None)

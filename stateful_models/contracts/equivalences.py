@@ -51,14 +51,14 @@ def same_drop(capacity: int) -> Theorem:
 
 
 def same_sizes(sizing: Sizing, capacity: int) -> Theorem:
-    """Of every configuration and any number of environments, without a bound."""
+    """Of every configuration that kvref takes, and any number of environments."""
     profile = SizingProfile(sizing.value)
 
     def theorem(segment: int, simulations: int, most: int, envs: int, apart: bool) -> None:
-        assert segment >= 1
-        assert simulations >= 1
-        assert most >= 1
-        assert envs >= 1
+        assert 1 <= segment <= 1 << 62
+        assert 1 <= simulations <= 1 << 62
+        assert 1 <= most <= 1 << 62
+        assert 1 <= envs <= 1 << 20
         scope = RecurScope.PER_ENV if apart else RecurScope.SHARED
         theirs = KvrefScope.PER_ENV if apart else KvrefScope.SHARED
         said = capacities(sizing, Config(segment, simulations, most), envs, scope)

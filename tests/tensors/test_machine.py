@@ -8,7 +8,6 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from kvref.tensors import KeysValues
-from kvref.tensors.layout import Held
 from stateful_models.machines.profiles import CI, NIGHTLY, chosen
 from stateful_models.machines.windows import WindowMachine
 
@@ -38,11 +37,9 @@ class ClonesShare(KeysValues):
     """Copies nothing."""
 
     def clone(self) -> KeysValues:
-        (span,) = self._as_spans() or (None,)
-        if span is None:
-            return super().clone()
-        held = Held((), span.block, span.stop - span.start, self.first)
-        return KeysValues._of(self._now(), len(self), held)
+        made = KeysValues._of(self._now(), len(self), self._held)
+        made._layers = self._every_layer()
+        return made
 
 
 class ClonesInFloat(KeysValues):
