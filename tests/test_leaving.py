@@ -326,3 +326,103 @@ def test_nobody_observing_leaves_nothing_behind() -> None:
     m.observe(log)
     del m, pool
     assert link() is None, "an observed pool is no cycle"
+
+
+def test_observers_are_told_apart_by_identity() -> None:
+    """Also those that are equal, and those that cannot say whether they are."""
+
+    class Equal(Log):
+        def __init__(self, fails: bool) -> None:
+            super().__init__()
+            self.fails = fails
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]  # on purpose
+
+        def __call__(self, event: Event[str], /) -> None:
+            super().__call__(event)
+            if self.fails:
+                raise RuntimeError("observer")
+
+    m, observers = manager(), [Equal(False), Equal(True)]
+    for one in observers:
+        m.observe(one)
+    for key in (1, 2, 3):
+        m.set_wm_cache(key, "x")
+    assert [len(one.events) for one in observers] == [3, 1]
+
+
+def test_an_observer_may_leave_and_raise() -> None:
+    m = manager()
+
+    def leaves(event: Event[str], /) -> None:
+        m.unobserve(leaves)
+        raise RuntimeError("gone")
+
+    m.observe(leaves)
+    m.set_wm_cache(1, "x")
+    m.set_wm_cache(2, "x")
+    assert len(m.wm_pool) == 2
+
+
+def test_a_departure_may_be_a_value_too() -> None:
+    pool: KVCachePool[object] = KVCachePool(2, verify=False)
+    events: list[Event[object]] = []
+    pool.observe(events.append)
+    value = Departure("x", 1, 0, "v", Cause.EVICTED)
+    for _ in range(2):
+        pool.set(7, value)
+        pool.set(8, (value, value))
+    assert [event.left for event in events if isinstance(event, Stored)][:3] == [(), (), ()]
+
+
+def test_a_vetoed_clear_is_whole_before_anything_is_let_go() -> None:
+    m, done = manager(), list[int]()
+
+    class Last(str):
+        def __del__(self) -> None:
+            done.append(m.wm_pool.set(99, "x"))
+
+    def veto(departure: Departure[str]) -> None:
+        if departure.pool == "init:0":
+            m.set_recur_cache(50, Last("l"))
+        else:
+            raise RuntimeError("no")
+
+    for pool in m.pools:
+        pool.set(5, "old")
+        pool.on_evict = veto
+    with pytest.raises(RuntimeError):
+        m.clear_all()
+    assert done == [1]
+    assert 99 in m.wm_pool, "what a finalizer does is done"
+    assert [5 in pool for pool in m.pools] == [True] * 4
+
+
+def test_a_pool_is_usable_after_a_race_in_its_listener() -> None:
+    """Another thread was busy when a clear was announced, and is done before that is."""
+    pool: KVCachePool[str] = KVCachePool(2)
+    pool.set(1, "a")
+
+    def race(departure: Departure[str]) -> None:
+        pool._busy = True
+
+    pool.on_evict = race
+    pool.clear()
+    pool.on_evict = None
+    assert pool.set(1, "b") == 0
+
+
+def test_a_working_list_is_empty_when_its_values_go() -> None:
+    m, seen = manager(), list[int]()
+
+    class Last(str):
+        def __del__(self) -> None:
+            seen.append(len(m.keys_values_wm_list) + len(m.wm_pool))
+
+    m.set_wm_cache(1, Last("l"))
+    m.keys_values_wm_list.append(Last("m"))
+    m.clear_all()
+    assert seen == [0, 0]

@@ -56,6 +56,8 @@ LONG = 2**60 + 1 if np.finfo(np.longdouble).nmant >= 60 else 2**60  # as wide as
 EXACT = {
     "float32": (np.float32(0.1), Fraction(float(np.float32(0.1)))),
     "longdouble": (np.longdouble(2) ** 60 + 1, LONG),
+    "array of objects": (np.array(Fraction(1, 3), object), Fraction(1, 3)),
+    "torch.uint64": (torch.tensor(2**64 - 1, dtype=torch.uint64), 2**64 - 1),
     "third": (Fraction(1, 3), Fraction(1, 3)),
     "decimal": (Decimal("0.1"), Fraction(1, 10)),
     "huge decimal": (Decimal(10) ** 400, 10**400),
@@ -88,6 +90,8 @@ def test_ranks_of_all_kinds_have_one_order() -> None:
         *(1j, np.complex128(1 + 2j), torch.tensor(1j), [5], np.array([5]), torch.tensor([5, 6])),
         *(math.nan, np.float32("nan"), Decimal("NaN"), Decimal("sNaN"), torch.tensor(math.nan)),
         *(torch.empty((), device="meta"), np.datetime64("2026-01-01"), object()),
+        *(np.array("5"), np.array(b"5"), np.array("5", object), np.array(True, object)),
+        Decimal("1E+10000000"),
         *(raising("__float__"), raising("__index__", "__float__", error=KeyError)),
     ],
     ids=lambda bad: type(bad).__name__,

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import tracemalloc
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -563,3 +564,93 @@ def test_the_short_way_agrees_with_the_specification(
             continue
         assert judged[0].breaches == judged[1].breaches
         assert judged[0].wrong_misses == judged[1].wrong_misses
+
+
+def test_a_recording_begins_and_ends_between_operations(tmp_path: Path) -> None:
+    manager = new_manager()
+    manager.set_recur_cache(1, Window(b"x"))
+    recorder = Recorder(manager, tmp_path / "run.jsonl", fingerprint)
+    refused: list[KVCacheError] = []
+
+    def in_the_middle(departure: object) -> None:
+        for attempt in (
+            recorder.close,
+            lambda: Recorder(manager, tmp_path / "other.jsonl", fingerprint),
+        ):
+            try:
+                attempt()
+            except KVCacheError as error:
+                refused.append(error)
+
+    manager.recur_pool.on_evict = in_the_middle
+    manager.clear_all()
+    recorder.close()
+    assert len(refused) == 2
+    assert check_trace(tmp_path / "run.jsonl").accepted
+
+
+def test_a_vetoed_clear_with_a_lookup_leaves_no_trace(tmp_path: Path) -> None:
+    manager = new_manager()
+
+    def veto(departure: object) -> None:
+        manager.hierarchical_get(1, 5)
+        raise ZeroDivisionError
+
+    with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+        manager.set_init_cache(0, 1, Window(b"x"))
+        manager.init_pools[0].on_evict = veto
+        with pytest.raises(ZeroDivisionError):
+            manager.clear_all()
+    report = check_trace(tmp_path / "run.jsonl")
+    assert report.accepted, report.breaches
+    assert report.counts["Lookup"] == 0
+
+
+def test_an_interrupted_record_ends_the_recording(tmp_path: Path) -> None:
+    manager = new_manager()
+
+    def interrupted(window: Window) -> int:
+        raise KeyboardInterrupt
+
+    recorder = Recorder(manager, tmp_path / "run.jsonl", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        manager.set_recur_cache(1, Window(b"x"))
+    assert isinstance(recorder.failure, KeyboardInterrupt)
+    with pytest.raises(TraceError):
+        check_trace(tmp_path / "run.jsonl")
+
+
+def test_departures_without_their_clear_are_refused(recorded: list[Record], tmp_path: Path) -> None:
+    at = next(n for n, one in enumerate(recorded) if one.get("op") == "get")
+    left = {"k": "0" * 16, "slot": 0, "fp": "0" * 16, "o": 1, "why": "cleared"}
+    for pool in ("recur", "nowhere"):
+        bogus: Record = {"i": 0, "op": "leaving", "p": pool, "left": [left]}
+        changed = [*recorded[:at], bogus, *recorded[at:]]
+        lines = [{**one, "i": n - 1} if n else one for n, one in enumerate(changed)]
+        path = tmp_path / "run.jsonl"
+        path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+        with pytest.raises(TraceError):
+            check_trace(path)
+
+
+def test_an_update_told_as_an_eviction_is_rejected(tmp_path: Path) -> None:
+    manager, path = new_manager(), tmp_path / "run.jsonl"
+    with Recorder(manager, path, fingerprint):
+        for data in (b"x", b"y"):
+            manager.set_recur_cache(1, Window(data))
+    path.write_text(path.read_text().replace('"updated"', '"evicted"'))
+    assert not check_trace(path).accepted
+
+
+def test_judging_takes_no_more_memory_for_a_longer_recording(tmp_path: Path) -> None:
+    peaks = []
+    for count in (500, 8000):
+        manager = new_manager()
+        with Recorder(manager, tmp_path / "run.jsonl", fingerprint):
+            for key in range(count):
+                manager.get_recur_cache(key)
+        tracemalloc.start()
+        check_trace(tmp_path / "run.jsonl")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0] + 200_000

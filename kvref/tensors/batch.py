@@ -51,6 +51,10 @@ class BatchBuffer:
         self._tensor = empty(shape, layout.dtype, layout.device)
         self._blocks: dict[int, Block] = {}
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A copy is room of its own, with nothing in it yet."""
+        return _buffer, (self.layout, self.num_layers)
+
     @classmethod
     def for_windows(cls, windows: Sequence[KeysValues], max_tokens: int) -> "BatchBuffer":
         """A buffer that these windows fit into, with room for so many tokens."""
@@ -74,6 +78,12 @@ class BatchBuffer:
         """Whatever was aligned into this buffer before has other contents now."""
         for block in self._blocks.values():
             block.rewritten()
+
+
+def _buffer(layout: Layout, layers: int) -> BatchBuffer:
+    made = BatchBuffer.__new__(BatchBuffer)
+    made._begin(layout, layers)
+    return made
 
 
 def align(windows: Iterable[KeysValues], into: BatchBuffer | None = None) -> Aligned:
@@ -126,6 +136,8 @@ def _copy(
     row = 0
     for window in windows:
         samples, _, size, _ = window.shape
+        if not samples:
+            continue
         place = target.narrow(1, row, samples)
         columns(place, 0, width - size).zero_()
         if size:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
+from torch.nn import Parameter
 
 from kvref.errors import KVCacheValueError
 
@@ -40,8 +41,8 @@ def same_memory(one: Tensor, other: Tensor) -> bool:
     mine, its = one.untyped_storage(), other.untyped_storage()
     if mine._cdata == its._cdata:
         return True
-    if one.device != other.device or type(one) is not Tensor or type(other) is not Tensor:
-        return False  # a subclass may have no bytes, as fake tensors have none
+    if one.device != other.device or not {type(one), type(other)} <= {Tensor, Parameter}:
+        return False  # another subclass may have no bytes, as fake tensors have none
     start, other_start = mine.data_ptr(), its.data_ptr()
     return bool(start < other_start + its.nbytes() and other_start < start + mine.nbytes())
 
@@ -89,7 +90,7 @@ class Block:
 
     def __reduce__(self) -> tuple[Callable[[Tensor], "Block"], tuple[Tensor]]:
         """A copy has one tensor too, and its parts are views of that one."""
-        return _made_again, (self.tensor,)
+        return _made_again, (owned(self.tensor),)
 
     def part(self, part: int) -> Tensor:
         """(samples, heads, tokens, head_dim), in the block's own storage."""
@@ -109,6 +110,8 @@ class Block:
         """Every part was written, and not through `part()`: count it, for autograd too."""
         self._rewritten += 1
         for part in self._parts.values():
+            if part.requires_grad:  # somebody wrote there with gradients on: that ends here
+                part.detach_()
             increment_version(part)
 
 
@@ -136,8 +139,12 @@ class Span:
 
     @property
     def spacious(self) -> bool:
-        """Most of the block is not the span's, or it is only lent."""
-        return self.block.lender is not None or 2 * len(self) < self.block.tensor.shape[3]
+        """Most of the storage is not the span's, or it is only lent."""
+        if self.block.lender is not None:
+            return True
+        whole = self.block.tensor
+        bytes_held = whole.untyped_storage().nbytes() * whole.shape[3]
+        return 2 * len(self) * whole.numel() * whole.element_size() < bytes_held
 
     def part(self, part: int) -> Tensor:
         return columns(self.block.part(part), self.start, self.stop)

@@ -259,6 +259,7 @@ class Cache:
     def _seal(self, spans: Spans) -> None:
         """Refuse writes from here on; `spans` are the same tokens."""
         before = self._count()
+        self._room.forget()
         self._spans, self._block, self._own, self._size = spans, None, None, 0
         self._sealed = True
         self._counts(before)

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple, SupportsIndex, cast
+from typing import Final, NamedTuple, SupportsIndex, cast
+from weakref import WeakKeyDictionary
+from weakref import ref as weak
 
 import torch
 from torch import Tensor
@@ -91,6 +93,28 @@ def require_rows(latents: object, rows: int) -> None:
         raise KVCacheValueError(f"{rows} environments need as many latents, not {told}")
 
 
+def store(rows: Sequence[tuple[Pool, int, KeysValues]]) -> None:
+    """Set these entries, so that all of them are there at the end (S1).
+
+    A row's entry may be the oldest, and go for the next row's: it is set again then.
+    """
+    left = list(rows)
+    for _ in range(len(rows) + 1):
+        for pool, key, window in left:
+            pool.set(key, window)
+        left = [row for row in rows if row[0].peek(row[1]) is None]
+        if not left:
+            return
+    pool, key, _ = left[0]
+    raise KVCacheValueError(f"key {number(key)} does not stay in {pool!r} beside the other rows'")
+
+
+_CLAIMS: Final[WeakKeyDictionary[KVCacheManager[KeysValues], "weak[Contexts]"]] = (
+    WeakKeyDictionary()
+)
+"""Whose entries a manager holds: it serves one session at a time."""
+
+
 class Contexts:
     """What the steps of a session share: the pools, how to fill them, the working batch's room.
 
@@ -119,6 +143,27 @@ class Contexts:
         self.keys = keys
         self.in_use = False
         self._buffer: BatchBuffer | None = None
+
+    def claim(self) -> None:
+        """Refuse a manager that serves another session, or holds what one left behind."""
+        manager, claim = self.manager, _CLAIMS.get(self.manager)
+        holder = None if claim is None else claim()
+        if holder is self:
+            return
+        if holder is not None:
+            raise KVCacheValueError(
+                f"{manager!r} serves another session: close() that one, or give each role a "
+                "manager of its own"
+            )
+        if claim is not None and any(map(len, (*manager.init_pools, *manager.recur_pools))):
+            raise KVCacheValueError(
+                f"{manager!r} holds entries of a session that was not closed: clear_all() first"
+            )
+        _CLAIMS[manager] = weak(self)
+
+    def let_go(self) -> None:
+        """The manager may serve another session."""
+        del _CLAIMS[self.manager]
 
     def refuse_if_open(self) -> None:
         if self.in_use:

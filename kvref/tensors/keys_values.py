@@ -11,6 +11,7 @@ from kvref.tensors.blocks import (
     Block,
     Span,
     Spans,
+    alone,
     columns,
     compact,
     durable,
@@ -105,6 +106,8 @@ class KeysValues(Layers):
         if any(span.spacious for span in spans):
             self._every_layer()  # whose parts go on counting where they are
             spans = compact(spans)
+        if self._layers is not None and any(p.get().requires_grad for p in self._parts()):
+            spans = tuple([alone(span) for span in spans])
         if self._layers is not None:
             self._layout = self._layers[0].parts[0]._layout
             for part in self._parts():

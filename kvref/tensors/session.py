@@ -1,20 +1,24 @@
 """A tree search's side of the cache: roots, then simulations, each on its own working batch."""
 
-from typing import ClassVar, Final, SupportsIndex
-from weakref import WeakKeyDictionary
-from weakref import ref as weak
+from typing import ClassVar, SupportsIndex
 
 from torch import Tensor
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.manager import KVCacheManager
-from kvref.tensors.contexts import Contexts, EnvIds, Keys, Rebuild, Source, by_env_and_latent
+from kvref.tensors.contexts import (
+    Contexts,
+    EnvIds,
+    Keys,
+    Pool,
+    Rebuild,
+    Source,
+    by_env_and_latent,
+    store,
+)
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.step import Step
 from kvref.together import all_or_nothing, clear_together
-
-_CLAIMS: Final[WeakKeyDictionary[KVCacheManager[KeysValues], weak[Contexts]]] = WeakKeyDictionary()
-"""Whose entries a manager holds: it serves one session at a time."""
 
 
 class SearchSession:
@@ -53,31 +57,14 @@ class SearchSession:
         self.manager = manager
         keys = by_env_and_latent() if keys is None else keys
         self._contexts = Contexts(manager, rebuild, context_length, tokens_per_step, keys)
-        self._claim()
-
-    def _claim(self) -> None:
-        """Refuse a manager that serves another session, or holds what one left behind."""
-        manager, claim = self.manager, _CLAIMS.get(self.manager)
-        holder = None if claim is None else claim()
-        if holder is self._contexts:
-            return
-        if holder is not None:
-            raise KVCacheValueError(
-                f"{manager!r} serves another session: close() that one, or give each role a "
-                "manager of its own"
-            )
-        if claim is not None and any(map(len, (*manager.init_pools, *manager.recur_pools))):
-            raise KVCacheValueError(
-                f"{manager!r} holds entries of a session that was not closed: clear_all() first"
-            )
-        _CLAIMS[manager] = weak(self._contexts)
+        self._contexts.claim()
 
     def close(self) -> None:
         """End the session: its entries go, and the manager may serve another."""
         self._contexts.refuse_if_open()
-        self._claim()
+        self._contexts.claim()
         clear_together((*self.manager.init_pools, *self.manager.recur_pools))
-        del _CLAIMS[self.manager]
+        self._contexts.let_go()
 
     def root(self, env_ids: EnvIds, latents: Tensor) -> tuple[Source, ...]:
         """Begin a search: recurrent windows go, of all environments; every root has one in init.
@@ -87,11 +74,22 @@ class SearchSession:
         """
         contexts, manager = self._contexts, self.manager
         contexts.refuse_if_open()
-        self._claim()
+        self._contexts.claim()
         envs, keys = contexts.rows(env_ids, latents)
-        pools = [manager.init_pools[env] for env in envs]
-        rows = list(zip(pools, keys, strict=True))
+        rows = [(manager.init_pools[env], key) for env, key in zip(envs, keys, strict=True)]
         contexts.require_room(rows)
+        contexts.in_use = True
+        try:
+            found = self._rooted(rows, envs, latents)
+        finally:
+            contexts.in_use = False
+        return tuple(Source.REBUILT if one is None else Source.INIT for one in found)
+
+    def _rooted(
+        self, rows: list[tuple[Pool, int]], envs: tuple[int, ...], latents: Tensor
+    ) -> list[KeysValues | None]:
+        """Look up every root, rebuild and store those that are missing; what was found."""
+        contexts, manager = self._contexts, self.manager
         found = [pool._find(key) for pool, key in rows]
         missing = [row for row, window in enumerate(found) if window is None]
         rebuilt = [contexts.kept(one) for one in contexts.rebuilt(missing, envs, latents)]
@@ -101,9 +99,13 @@ class SearchSession:
             for pool, key in rows:
                 pool.get(key)
             manager.clear_recur_cache()
-            for (pool, key), window in zip(new, rebuilt, strict=True):
-                pool.set(key, window)
-        return tuple(Source.REBUILT if one is None else Source.INIT for one in found)
+            store([(*row, window) for row, window in zip(new, rebuilt, strict=True)])
+            held = zip(rows, found, strict=True)
+            gone = [(*row, one) for row, one in held if one and row[0].peek(row[1]) is None]
+            store(gone)
+            if any(pool.peek(key) is None for pool, key in rows):
+                raise KVCacheValueError(f"{len(rows)} roots do not stay in init beside each other")
+        return found
 
     def step(self, env_ids: EnvIds, latents: Tensor) -> Step:
         """One simulation: the contexts of these parents, looked up in init, then in recur.
@@ -118,11 +120,12 @@ class SearchSession:
         return self._step(env_ids, latents, recurrent=False)
 
     def _step(self, env_ids: EnvIds, latents: Tensor, recurrent: bool) -> Step:
-        self._claim()
+        self._contexts.claim()
         envs, keys = self._contexts.rows(env_ids, latents)
         return self.step_type(self._contexts, envs, keys, latents, recurrent=recurrent)
 
     def end_episode(self, env_id: SupportsIndex) -> None:
         """Forget an environment's roots."""
-        self._claim()
+        self._contexts.claim()
+        self._contexts.refuse_if_open()
         self.manager.clear_init_caches(env_id)

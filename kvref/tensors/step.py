@@ -13,7 +13,7 @@ from kvref.keying import as_count
 from kvref.ownership import Ownership
 from kvref.tensors.batch import MOST_TOKENS, align, attention_mask, taken
 from kvref.tensors.blocks import Block, columns, durable, joined, on
-from kvref.tensors.contexts import Contexts, Pool, Source
+from kvref.tensors.contexts import Contexts, Pool, Source, store
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
 from kvref.together import all_or_nothing
@@ -56,6 +56,7 @@ class Step:
 
     def __enter__(self) -> "Step":
         contexts = self.contexts
+        contexts.claim()
         contexts.refuse_if_open()
         contexts.require_room(list(zip(self._homes(), range(len(self.env_ids)), strict=True)))
         contexts.in_use = True
@@ -103,7 +104,8 @@ class Step:
             if kind is None:
                 self._store()
         finally:
-            self._batch.retire()  # its storage is the next step's
+            if not self._batch.sealed:  # sealed, it has been copied out
+                self._batch.retire()  # its storage is the next step's
 
     def _homes(self) -> list[Pool]:
         """The pool that each row's child is stored in."""
@@ -172,12 +174,16 @@ class Step:
         homes = self._homes()
         self.contexts.require_one_history(homes, keys, windows)
         with self._together(homes):
-            for pool, key, window in zip(homes, keys, windows, strict=True):
-                pool.set(key, window)
+            store(list(zip(homes, keys, windows, strict=True)))
 
     def _together(self, homes: Sequence[Pool]) -> AbstractContextManager[object]:
-        """Where a set may fail, after others have been done: by an `on_evict`, or by a copy."""
-        may_fail = [p for p in homes if p.on_evict or p.ownership is Ownership.COPY]
+        """Where a set may fail, after others have been done: by an `on_evict`, by a copy, or for
+        want of room."""
+        may_fail = [
+            pool
+            for pool in homes
+            if pool.on_evict or pool.ownership is Ownership.COPY or len(pool) == pool.pool_size
+        ]
         return all_or_nothing({pool.name: pool for pool in homes}.values() if may_fail else ())
 
     def _child(self, row: int, joint: Tensor, new: int) -> KeysValues:

@@ -59,9 +59,9 @@ def keeps_counting(pool: Pool, entries: object, counters: Counters) -> Pool:
     return pool
 
 
-def slot_0(self: KVCachePool[object], key: int, value: object, rank: float) -> int:
-    INSERT(self, key, value, rank)
-    return 0
+def slot_0(self: KVCachePool[object], key: int, value: object, rank: float) -> tuple[int, object]:
+    _, gone = INSERT(self, key, value, rank)
+    return 0, gone
 
 
 DROPS_SINGLY: Final = Fault("kvref.tensors.layout", "drop", drops_singly)

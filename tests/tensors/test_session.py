@@ -18,7 +18,15 @@ from kvref import (
     Ownership,
     SealedError,
 )
-from kvref.tensors import KeysValues, Missing, SearchSession, Source, by_latent
+from kvref.tensors import (
+    KeysValues,
+    Missing,
+    SearchSession,
+    Source,
+    by_env_and_latent,
+    by_latent,
+)
+from kvref.tensors.contexts import Rebuild
 from spec.laws import search_broken
 from spec.search_laws import SEARCH, SearchStep
 from stateful_models.bugs.tensors import SESSIONS
@@ -396,13 +404,7 @@ def test_the_buffer_is_used_again() -> None:
     assert len(seen) == 1
 
 
-def searching(
-    ownership: Ownership, envs: int = 2, size: int = 4, history: Callable[[int], float] = float
-) -> SearchSession:
-    """Each rebuilt row's history is one token of its own value (given its place in the call)."""
-    sizes = SimpleNamespace(game_segment_length=size, num_simulations=size)
-    pools: KVCacheManager[KeysValues] = KVCacheManager(sizes, envs, ownership=ownership)
-
+def histories(history: Callable[[int], float] = float) -> Rebuild:
     def rebuild(missing: Missing) -> list[KeysValues]:
         windows = []
         for row in missing.rows:
@@ -411,7 +413,17 @@ def searching(
             windows.append(kv)
         return windows
 
-    return SearchSession(pools, rebuild, context_length=6, tokens_per_step=1)
+    return rebuild
+
+
+def searching(
+    ownership: Ownership, envs: int = 2, size: int = 4, history: Callable[[int], float] = float
+) -> SearchSession:
+    """Each rebuilt row's history is one token of its own value (given its place in the call)."""
+    sizes = SimpleNamespace(game_segment_length=size, num_simulations=size)
+    pools: KVCacheManager[KeysValues] = KVCacheManager(sizes, envs, ownership=ownership)
+
+    return SearchSession(pools, histories(history), context_length=6, tokens_per_step=1)
 
 
 def one_token(rows: int, value: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -568,3 +580,58 @@ def test_a_session_takes_environments_as_arrays_and_tensors() -> None:
     for envs in ([0, 1], (0, 1), range(2), np.array([0, 1]), torch.tensor([0, 1]), iter([0, 1])):
         search.root(envs, latents)
     assert search.end_episode(np.int64(0)) is None  # type: ignore[func-returns-value]  # it is accepted
+
+
+@pytest.mark.parametrize("policy", EvictionStrategy)
+def test_a_call_keeps_all_that_it_stores(policy: EvictionStrategy) -> None:
+    """Also where one row's entry is the oldest, and would go for the next row's."""
+    sizes = SimpleNamespace(game_segment_length=2, num_simulations=2)
+    pools: KVCacheManager[KeysValues] = KVCacheManager(
+        sizes, 1, ownership=Ownership.SEALED, eviction_strategy=policy
+    )
+    search = SearchSession(pools, histories(), context_length=6, tokens_per_step=1)
+    roots = torch.arange(9.0).view(9, 1)
+    for root in (0, 1):
+        search.root([0], roots[root : root + 1])
+    oldest = next(iter(pools.init_pools[0]))
+    assert search.root([0, 0], roots[[0, 5]]) == (Source.INIT, Source.REBUILT)
+    assert oldest in pools.init_pools[0]
+    for children in ([1, 2], [1, 3], [3, 1]):
+        with torch.no_grad(), search.step([0, 0], roots[[0, 5]]) as step:
+            step.keys_values[0].update(*one_token(2))
+            step.children(roots[children] + 50)
+        there = by_env_and_latent()((0, 0), roots[children] + 50)
+        assert all(key in pools.recur_pool for key in there)
+
+
+def test_a_step_of_a_closed_session_is_refused() -> None:
+    search, latents = searching(Ownership.SEALED), torch.arange(4.0).view(2, 2)
+    step = search.step([0, 1], latents)
+    search.close()
+    later = SearchSession(search.manager, rebuilt, context_length=6)
+    with pytest.raises(KVCacheValueError, match="serves another session"):
+        step.__enter__()
+    later.close()
+
+
+def test_a_working_batch_that_was_stored_is_not_emptied() -> None:
+    search, latents = searching(Ownership.SEALED), torch.arange(4.0).view(2, 2)
+    with torch.no_grad(), search.step([0, 1], latents) as step:
+        step.keys_values[0].update(*one_token(2))
+        search.manager.set_wm_cache(1, step.keys_values)
+        step.children(latents + 9)
+    kept = search.manager.get_wm_cache(1)
+    assert kept is not None
+    assert kept.size == 3
+
+
+def test_gradients_of_one_step_do_not_reach_the_next() -> None:
+    search, latents = searching(Ownership.SEALED), torch.arange(4.0).view(2, 2)
+    weight = torch.tensor(2.0, requires_grad=True)
+    for number in range(2):
+        with search.step([0, 1], latents) as step:
+            k, _ = step.keys_values[0].get()
+            k.mul_(weight)
+            step.keys_values[0].update(*one_token(2))
+            step.keys_values[0].get()[0].sum().backward()  # type: ignore[no-untyped-call]  # torch's
+            step.children(latents + 9 + number)

@@ -1,6 +1,8 @@
 """B1, B3, W1: windows updated from their own bytes, and batches from their own buffer."""
 
+import pickle
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
@@ -8,8 +10,8 @@ import torch.utils.dlpack
 from torch import Tensor
 
 from kvref import KVCacheValueError
-from kvref.tensors import BatchBuffer, KeysValues, KVCache, align
-from tests.tensors.making import everything, filled, tokens_of
+from kvref.tensors import BatchBuffer, Cache, KeysValues, KVCache, align
+from tests.tensors.making import everything, filled, sealed, tokens_of, values
 
 ALIASES: dict[str, Callable[[Tensor], Tensor]] = {
     "view": lambda tensor: tensor,
@@ -75,3 +77,46 @@ def test_a_window_partly_in_the_buffer_is_not_aligned_into_it(
         with pytest.raises(KVCacheValueError, match="lies in the buffer itself"):
             align([filled(9.0, samples=2), partly(batch)], buffer)
         assert torch.equal(everything(partly(batch)), before)
+
+
+def test_a_source_may_be_a_parameter_over_the_same_bytes() -> None:
+    with torch.no_grad():
+        cache = Cache(1, 1, 8, 1)
+        cache.update(torch.arange(6.0).view(1, 1, 6, 1))
+        alias = torch.from_numpy(cache.get().numpy()[:, :, 2:6])
+        cache.remove_newest(3)
+        cache.update(torch.nn.Parameter(alias, requires_grad=False))
+        assert cache.get().flatten().tolist() == [0, 1, 2, 2, 3, 4, 5]
+
+
+def test_windows_pruned_to_nobody_take_no_part_in_a_batch() -> None:
+    with torch.no_grad():
+        nobody, others = filled(1.0, 5, samples=2), filled(2.0, 2, samples=2)
+        nobody.prune([False, False])
+        batch, lengths = align([nobody, others])
+        assert lengths == (2, 2)
+        assert torch.equal(everything(batch), everything(others))
+
+
+@pytest.mark.parametrize("copier", [deepcopy, lambda buffer: pickle.loads(pickle.dumps(buffer))])
+def test_a_copied_buffer_lends_its_room_too(copier: Callable[[BatchBuffer], BatchBuffer]) -> None:
+    """What was sealed out of it is not overwritten by the next batch."""
+    with torch.no_grad():
+        buffer = BatchBuffer(1, 2, 8, 8, 2)
+        align([filled(1.0, 8)], buffer)
+        other = copier(buffer)
+        kept = sealed(align([filled(2.0, 8)], other).batch)
+        align([filled(3.0, 8)], other)
+        assert values(everything(kept)) == {2.0}
+
+
+def test_gradients_end_where_a_window_is_sealed_and_where_a_buffer_is_used_again() -> None:
+    weight = torch.tensor(2.0, requires_grad=True)
+    kv, buffer = filled(size=8), BatchBuffer(1, 2, 8, 8, 2)
+    kv[0].get()[0].mul_(weight)
+    assert not any(part.requires_grad for part in sealed(kv)[0].get())
+    assert not any(part.requires_grad for part in kv.fork()[0].get())
+    batch, _ = align([filled()], buffer)
+    batch[0].get()[0].mul_(weight)
+    batch, _ = align([filled()], buffer)
+    assert not batch[0].get()[0].requires_grad
