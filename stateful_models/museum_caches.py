@@ -88,7 +88,7 @@ def sampled_pool(subject: type[PoolSubject]) -> Caught | None:
 
 def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
     scopes = manager_scopes(subject)
-    return shortest([sample(s, partial(s.build, subject), HISTORIES) for s in scopes])
+    return shortest([sample(s, partial(s.build, subject), 3 * HISTORIES) for s in scopes])
 
 
 def machine(subject: type[PoolSubject] | type[ManagerSubject]) -> Caught | None:
