@@ -219,7 +219,7 @@ class Contexts:
     def require_one_history(
         self, pools: Sequence[Pool], keys: Sequence[int], windows: Sequence[KeysValues]
     ) -> None:
-        """Rows that one key stands for in one pool must hold the same; and all must fit into it."""
+        """Rows that one key stands for in one pool must hold the same."""
         first: dict[tuple[str, int], tuple[int, KeysValues]] = {}
         for row, (pool, key, window) in enumerate(zip(pools, keys, windows, strict=True)):
             before, other = first.setdefault((pool.name, key), (row, window))
@@ -228,7 +228,6 @@ class Contexts:
                     f"rows {before} and {row} have one key ({number(key)}) and two histories: "
                     f"pool {pool.name!r} could keep only one of them"
                 )
-        self.require_room([(pool, key) for pool, key in zip(pools, keys, strict=True)])
 
     def require_room(self, rows: Sequence[tuple[Pool, int]]) -> None:
         """One call must not push out what it stores itself (S1)."""

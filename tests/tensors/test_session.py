@@ -511,6 +511,16 @@ def test_more_rows_than_a_pool_holds_are_refused() -> None:
     assert search.root([0, 0], latents[:2]) == (Source.REBUILT,) * 2
 
 
+def test_rebuilt_parents_are_not_stored_and_need_no_room() -> None:
+    search = searching(Ownership.SEALED, envs=3, size=1)
+    latents = torch.arange(3.0).view(3, 1)
+    with torch.no_grad(), search.step([0, 0, 0], latents) as step:
+        assert step.sources == (Source.REBUILT,) * 3
+        step.keys_values[0].update(*one_token(3))
+        step.children(latents + 9)
+    assert [len(pool) for pool in search.manager.pools] == [0, 0, 0, 3, 0]
+
+
 def test_a_manager_serves_one_session_at_a_time() -> None:
     """Not the collector and the evaluator both: one would clear the other's search, and be given
     its histories."""
