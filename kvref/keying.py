@@ -34,7 +34,9 @@ class _Array(Protocol):
     def tobytes(self) -> bytes: ...
 
 
-class _Scalar(Protocol):
+class Scalar(Protocol):
+    """An array of one number, or one of its numbers."""
+
     def item(self) -> object: ...
 
 
@@ -109,7 +111,7 @@ def as_integer(value: object, what: str) -> int:
     if not is_bool(value):
         try:
             if kind_of(value) == "torch.uint64":  # whose __index__ knows 63 bits only
-                value = cast(_Scalar, value).item()
+                value = cast(Scalar, value).item()
             return int(index(value))  # type: ignore[arg-type]  # what has no __index__ raises
         except Exception as error:  # whatever a foreign __index__ raises, it is no integer
             raise KVCacheTypeError(f"{what} must be an integer, not {show(value)}") from error

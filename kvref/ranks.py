@@ -8,19 +8,13 @@ from operator import index
 from typing import Final, Protocol, SupportsFloat, SupportsIndex, TypeAlias, cast
 
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import is_bool, kind_of
+from kvref.keying import Scalar, is_bool, kind_of
 
 Priority: TypeAlias = SupportsFloat | SupportsIndex
 Rank: TypeAlias = int | float | Fraction
 """Compared exactly, whatever the kinds: Python rounds neither side."""
 
 NO_NUMBERS: Final = (str, bytes, bytearray, memoryview, complex)
-
-
-class _Scalar(Protocol):
-    """An array of one number, or one of its numbers."""
-
-    def item(self) -> object: ...
 
 
 class _Exact(Protocol):
@@ -52,7 +46,7 @@ def _number(value: object) -> Rank | None:
     if isinstance(value, float):
         return float(value)
     if kind_of(value) and hasattr(value, "item"):  # an array or tensor, or a scalar of one
-        inner = cast(_Scalar, value).item() if getattr(value, "shape", ()) == () else None
+        inner = cast(Scalar, value).item() if getattr(value, "shape", ()) == () else None
         if type(inner) is not type(value):
             return None if is_bool(value) or inner is None else _number(inner)
     if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) > 10_000:
