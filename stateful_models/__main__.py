@@ -1,6 +1,6 @@
 """`python -m stateful_models` is `kvref`."""
 
-from stateful_models.cli import main
+from stateful_models.cli.main import main
 
 if __name__ == "__main__":
     main()

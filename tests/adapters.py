@@ -8,10 +8,10 @@ import cachetools
 from spec.ops import Tier
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, FifoUpdate, Policy, Profile, Sizing
 from spec.sizing import Config
-from stateful_models.aspects import Aspect
-from stateful_models.manager_refinement import KvrefManager
-from stateful_models.manager_subject import ManagerSubject
-from stateful_models.subject import PoolSubject
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.manager import ManagerSubject
+from stateful_models.subjects.pool import PoolSubject
 
 
 class CachetoolsLru(PoolSubject):

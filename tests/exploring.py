@@ -5,11 +5,11 @@ from functools import partial
 from spec.manager import ManagerState
 from spec.ops import ManagerOp, Op
 from spec.pool import PoolState
-from stateful_models.explore import Explorer, Report
-from stateful_models.manager_refinement import KvrefManager
-from stateful_models.manager_scope import ManagerFactory, ManagerScope
-from stateful_models.pool_scope import PoolFactory, PoolScope
-from stateful_models.refinement import KvrefPool
+from stateful_models.engines.explore import Explorer, Report
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.scopes.manager import ManagerFactory, ManagerScope
+from stateful_models.scopes.pool import PoolFactory, PoolScope
 
 
 def explore_pool(

@@ -1,5 +1,6 @@
 """The matrix: what catches which exhibit, and what it says where nothing does."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -8,19 +9,22 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-import stateful_models.bugs
-from stateful_models import bugs_cli
-from stateful_models.bugs import EXHIBITS
+from stateful_models.bugs import caches, searches, tensors
+from stateful_models.bugs.caches import EXHIBITS
+from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Caught, Exhibited, examined
+from stateful_models.bugs.methods.caches import machine, recorded_run
+from stateful_models.bugs.methods.searches import explored_searches, walked
 from stateful_models.bugs.searches import CLIENTS
-from stateful_models.bugs_cli import by_name, wings
-from stateful_models.cli import app
-from stateful_models.museum import METHODS, ONLY_ONE, Caught, Exhibited, examined
-from stateful_models.museum_caches import machine, recorded_run
-from stateful_models.museum_searches import explored_searches, walked
-from stateful_models.refinement import KvrefPool
-from stateful_models.search_report import BASE
+from stateful_models.cli import bugs as bugs_cli
+from stateful_models.cli.bugs import by_name, wings
+from stateful_models.cli.main import app
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.reports.searches import BASE
 
-PLAIN = {"stateful_models.bugs.tensors.plain", "stateful_models.bugs.ring"}  # not one fault each
+PLAIN = {
+    "stateful_models.bugs.tensors.plain",
+    "stateful_models.bugs.caches.ring",
+}  # not one fault each
 
 
 def matrix(*arguments: str) -> tuple[int, str]:
@@ -28,19 +32,24 @@ def matrix(*arguments: str) -> tuple[int, str]:
     return told.exit_code, told.output
 
 
+def files() -> Iterator[str]:
+    for wing in (caches, searches, tensors):
+        for module in walk_packages(wing.__path__, f"{wing.__name__}."):
+            if not module.ispkg and module.name not in PLAIN:
+                yield module.name
+
+
 def test_every_file_of_the_museum_is_exhibited() -> None:
     """Its class, or for a search its client, by the file's own name."""
     names = {one.name.lower() for one in wings()}
-    for module in walk_packages(stateful_models.bugs.__path__, "stateful_models.bugs."):
-        if not module.ispkg and module.name not in PLAIN:
-            stem = module.name.rpartition(".")[2].replace("_", "")
-            assert stem.removeprefix("priority") in names, module.name
+    for name in files():
+        stem = name.rpartition(".")[2].replace("_", "")
+        assert stem.removeprefix("priority") in names, name
 
 
 def test_every_file_of_the_museum_says_what_comes_of_it() -> None:
-    for module in walk_packages(stateful_models.bugs.__path__, "stateful_models.bugs."):
-        if not module.ispkg and module.name not in PLAIN:
-            assert len((import_module(module.name).__doc__ or "").split()) >= 5, module.name
+    for name in files():
+        assert len((import_module(name).__doc__ or "").split()) >= 5, name
 
 
 def test_names_are_unique() -> None:

@@ -109,7 +109,7 @@ def test_a_broken_cache_is_shown_and_reproduced(tmp_path: Path) -> None:
 
 def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
     repro = tmp_path / "test_repro.py"
-    subject = "stateful_models.bugs.lookup_asks_both:LookupAsksBoth"
+    subject = "stateful_models.bugs.caches.lookup_asks_both:LookupAsksBoth"
     run = kvref("check", subject, "--scope=small", "--repro", repro)
     assert run.returncode == 1
     assert "M3 lookup order" in run.stdout
@@ -321,7 +321,7 @@ def test_isolate_says_what_was_exhausted_and_shows_the_channel(tmp_path: Path) -
 
 
 def test_isolate_shows_the_shortest_history_that_tells() -> None:
-    run = kvref("isolate", "stateful_models.bugs.shared_cursor:SharedCursor")
+    run = kvref("isolate", "stateful_models.bugs.caches.shared_cursor:SharedCursor")
     assert run.returncode == 1, run.stderr
     assert "SharedCursor breaks M2: env 0 observes another (answer)" in run.stdout
     assert "1. env 1: init set k0 = o2\n    2. env 0: init set k0 = o0" in run.stdout
@@ -330,7 +330,7 @@ def test_isolate_shows_the_shortest_history_that_tells() -> None:
 
 def test_isolate_refuses_what_it_cannot_compare() -> None:
     refused(
-        kvref("isolate", "stateful_models.refinement:KvrefPool"), "a manager with an abstract()"
+        kvref("isolate", "stateful_models.reference.pool:KvrefPool"), "a manager with an abstract()"
     )
     refused(kvref("isolate", "no_such_module:Thing"), "no_such_module")
     refused(kvref("isolate", "--envs", "1"), "--envs")

@@ -5,10 +5,10 @@ import pytest
 from spec.ops import Key, Ref, Set
 from spec.pool import new_pool, step
 from spec.profile import FIFO_REFERENCE
-from stateful_models import console
-from stateful_models.console import describe, plain_teller
-from stateful_models.difference import differences
-from stateful_models.explore import Progress
+from stateful_models.cli import console
+from stateful_models.cli.console import describe, plain_teller
+from stateful_models.engines.explore import Progress
+from stateful_models.reports.difference import differences
 
 
 def test_progress_names_states_transitions_and_rate() -> None:

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from kvref.policy import PriorityOrder
-from stateful_models.cli import app
-from stateful_models.contracts import canaries
-from stateful_models.contracts.ledger import CONDITIONS, Outcome, departures, ledger, run
-from stateful_models.contracts.symbolic import Judgement, Verdict
+from stateful_models.cli.main import app
+from stateful_models.engines.contracts import canaries
+from stateful_models.engines.contracts.ledger import CONDITIONS, Outcome, departures, ledger, run
+from stateful_models.engines.contracts.symbolic import Judgement, Verdict
 
 CAPACITY = 3
 SECONDS = 120.0  # of processor time; the slowest takes 20 on a busy machine

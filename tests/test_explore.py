@@ -12,15 +12,15 @@ from spec.ops import Get, Op, Response, Set
 from spec.pool import PoolState, find, step
 from spec.profile import FIFO_COPY, FIFO_REFERENCE, KVREF, LRU_REFERENCE, Profile
 from spec.sizing import Config
-from stateful_models.aspects import Aspect, visible
-from stateful_models.bugs.ring import UpdateMoves
-from stateful_models.bugs.untouched_by_hit import UntouchedByHit
-from stateful_models.explore import Explorer
-from stateful_models.judge import first_divergence
-from stateful_models.manager_scope import ManagerScope
-from stateful_models.pool_scope import PoolScope
-from stateful_models.refinement import KvrefPool
-from stateful_models.subject import PoolSubject
+from stateful_models.bugs.caches.ring import UpdateMoves
+from stateful_models.bugs.caches.untouched_by_hit import UntouchedByHit
+from stateful_models.engines.explore import Explorer
+from stateful_models.engines.judge import first_divergence
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.aspects import Aspect, visible
+from stateful_models.subjects.pool import PoolSubject
 from tests.exploring import explore_manager, explore_pool
 
 

@@ -9,16 +9,16 @@ from hypothesis.database import MultiplexedDatabase
 from redis import Redis
 from typer.testing import CliRunner
 
-from stateful_models.bugs.lookup_counts_twice import LookupCountsTwice
-from stateful_models.bugs.ring import UpdateMoves
-from stateful_models.check import KVREF, Target
-from stateful_models.cli import app
-from stateful_models.fuzz import STEPS, Found, Part, Ran, Record, Store, parts, run
-from stateful_models.machines.scopes import Coverage
+from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
+from stateful_models.bugs.caches.ring import UpdateMoves
+from stateful_models.cli.main import app
+from stateful_models.engines.check import KVREF, Target
+from stateful_models.engines.fuzz import STEPS, Found, Part, Ran, Record, Store, parts, run
+from stateful_models.engines.machines.scopes import Coverage
 
 MOVES = Target("m:UpdateMoves", UpdateMoves, None, UpdateMoves.profiles, False)
 TWICE = Target("m:LookupCountsTwice", None, LookupCountsTwice, LookupCountsTwice.profiles)
-RING = "stateful_models.bugs.ring:UpdateMoves"
+RING = "stateful_models.bugs.caches.ring:UpdateMoves"
 
 
 def found(target: Target, part: Part, number: int, store: Store) -> tuple[Found, int]:
@@ -120,7 +120,7 @@ def test_command_ends_at_the_first_find_with_a_test(tmp_path: Path) -> None:
     status, told = fuzz(RING, "--database", str(tmp_path), "--repro", str(repro))
     assert status == 1
     assert "breaks P5 update (pool fifo reference)" in told
-    assert "from stateful_models.bugs.ring import UpdateMoves" in repro.read_text()
+    assert "from stateful_models.bugs.caches.ring import UpdateMoves" in repro.read_text()
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from spec.history import init_operation, unaffected
 from spec.ops import EnvId, ManagerOp
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile, RecurScope
-from stateful_models.bugs.next_environment import NextEnvironment
-from stateful_models.bugs.shared_cursor import SharedCursor
-from stateful_models.bugs.stats_leak import StatsLeak
-from stateful_models.isolation import (
+from stateful_models.bugs.caches.next_environment import NextEnvironment
+from stateful_models.bugs.caches.shared_cursor import SharedCursor
+from stateful_models.bugs.caches.stats_leak import StatsLeak
+from stateful_models.engines.isolation import (
     Driven,
     Interference,
     Isolation,
@@ -21,7 +21,7 @@ from stateful_models.isolation import (
     Specified,
     everything,
 )
-from stateful_models.manager_refinement import KvrefManager
+from stateful_models.reference.manager import KvrefManager
 
 S = TypeVar("S")
 ME = EnvId(0)

@@ -29,8 +29,13 @@ from spec.ops import Clear, Get, Key, Op, Ref, Set
 from spec.pool import PoolState, new_pool, step
 from spec.profile import Policy, Profile
 from spec.sizing import Config
-from stateful_models.listening import DemotingManager, DemotingScope, FinalizedPool, PryingPool
-from stateful_models.pool_scope import PoolScope
+from stateful_models.reference.listening import (
+    DemotingManager,
+    DemotingScope,
+    FinalizedPool,
+    PryingPool,
+)
+from stateful_models.scopes.pool import PoolScope
 from tests.exploring import explore_manager, explore_pool
 
 CONFIG = SimpleNamespace(game_segment_length=1, num_simulations=2)

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from stateful_models.bugs.lookup_counts_twice import LookupCountsTwice
-from stateful_models.bugs.next_environment import NextEnvironment
-from stateful_models.bugs.set_reaches_neighbour import SetReachesNeighbour
-from stateful_models.machines.manager import ManagerMachine
-from stateful_models.machines.profiles import CI, NIGHTLY, chosen
-from stateful_models.manager_refinement import KvrefManager
+from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
+from stateful_models.bugs.caches.next_environment import NextEnvironment
+from stateful_models.bugs.caches.set_reaches_neighbour import SetReachesNeighbour
+from stateful_models.engines.machines.manager import ManagerMachine
+from stateful_models.engines.machines.profiles import CI, NIGHTLY, chosen
+from stateful_models.reference.manager import KvrefManager
 
 
 def test_kvref_manager_refines_the_specification() -> None:

@@ -28,9 +28,9 @@ from kvref import (
 )
 from spec.profile import Profile, Sizing
 from spec.sizing import Config, capacities
-from stateful_models.manager_refinement import KvrefManager
-from stateful_models.manager_scope import ManagerScope
-from stateful_models.traces import check_trace
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.traces.judge import check_trace
 from tests.exploring import explore_manager
 
 

@@ -4,12 +4,12 @@ import pytest
 
 from spec.laws import ALL, CACHE
 from spec.sizing import Config
-from stateful_models.bugs import EXHIBITS, Exhibit
-from stateful_models.judge import Divergence
-from stateful_models.listening import DemotingManager, DemotingScope
-from stateful_models.manager_scope import ManagerScope
-from stateful_models.manager_subject import ManagerSubject
-from stateful_models.pool_scope import PoolScope
+from stateful_models.bugs.caches import EXHIBITS, Exhibit
+from stateful_models.engines.judge import Divergence
+from stateful_models.reference.listening import DemotingManager, DemotingScope
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.manager import ManagerSubject
 from tests.exploring import explore_manager, explore_pool
 
 

@@ -15,7 +15,7 @@ import torch
 
 from kvref import EvictionStrategy, KVCacheError, KVCachePool, Priority, Rank
 from kvref.ranks import as_rank, written
-from stateful_models.trace_values import rank_of
+from stateful_models.traces.values import rank_of
 from tests.garbage import raising
 
 NOW = 1_763_000_000_000_000_000  # nanoseconds: far beyond 2**53, where floats have gaps

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stateful_models.traces import check_trace
+from stateful_models.traces.judge import check_trace
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 

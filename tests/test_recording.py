@@ -29,9 +29,9 @@ from kvref import (
 )
 from kvref.policy import PriorityOrder
 from kvref.tensors import KeysValues
-from stateful_models.trace_format import TraceError
-from stateful_models.trace_reader import TraceReader
-from stateful_models.traces import TraceJudge, TraceReport, check_trace
+from stateful_models.traces.format import TraceError
+from stateful_models.traces.judge import TraceJudge, TraceReport, check_trace
+from stateful_models.traces.reader import TraceReader
 
 Record = dict[str, Any]
 CONFIG = SimpleNamespace(game_segment_length=3, num_simulations=2)

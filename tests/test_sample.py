@@ -4,15 +4,15 @@ from functools import partial
 
 from spec.ops import Clear, Op, Set, Tier
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
-from stateful_models.aspects import Aspect
-from stateful_models.bugs.graveyard import Graveyard
-from stateful_models.judge import first_divergence
-from stateful_models.manager_refinement import KvrefManager
-from stateful_models.pool_of_manager import PoolOfManager
-from stateful_models.pool_scope import PoolScope
-from stateful_models.refinement import KvrefPool
-from stateful_models.sample import sample
-from stateful_models.subject import PoolSubject
+from stateful_models.bugs.caches.graveyard import Graveyard
+from stateful_models.engines.judge import first_divergence
+from stateful_models.engines.sample import sample
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.pool import PoolSubject
+from stateful_models.subjects.pool_of_manager import PoolOfManager
 from tests.exploring import explore_pool
 
 

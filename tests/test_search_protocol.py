@@ -14,8 +14,8 @@ from spec.search_laws import SEARCH
 from spec.search_nodes import Keying
 from spec.search_state import Client
 from spec.sizing import Config, capacities
-from stateful_models.cli import app
-from stateful_models.search_report import (
+from stateful_models.cli.main import app
+from stateful_models.reports.searches import (
     BASE,
     CASES,
     PAIR,
@@ -25,7 +25,7 @@ from stateful_models.search_report import (
     threshold,
     uncleared,
 )
-from stateful_models.search_scope import SearchScope, explore_searches
+from stateful_models.scopes.searches import SearchScope, explore_searches
 
 INSTANCES = [(e, n, scope) for e in (1, 2, 3) for n in range(1, 7) for scope in RecurScope]
 
@@ -176,6 +176,6 @@ def test_the_command_prints_formula_and_searches() -> None:
 
 def test_a_wrong_expectation_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = (Case("not so", replace(BASE, client=Client(1, Keying.STATE)), True),)
-    monkeypatch.setattr("stateful_models.search_cli.CASES", wrong)
+    monkeypatch.setattr("stateful_models.cli.search.CASES", wrong)
     told = CliRunner().invoke(app, ["search", "--envs", "1", "--simulations", "1"])
     assert told.exit_code == 1

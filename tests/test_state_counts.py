@@ -42,9 +42,9 @@ from spec.profile import (
     Profile,
 )
 from spec.sizing import Config
-from stateful_models.manager_scope import ManagerScope
-from stateful_models.pool_scope import PoolScope
-from stateful_models.symmetry import plain_manager, plain_pool
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.scopes.symmetry import plain_manager, plain_pool
 from tests.exploring import explore_manager, explore_pool
 
 

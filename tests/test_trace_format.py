@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stateful_models.trace_format import TraceError
-from stateful_models.traces import check_trace
+from stateful_models.traces.format import TraceError
+from stateful_models.traces.judge import check_trace
 
 Lines = list[dict[str, Any]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spec.profile import Ownership, Policy
-from stateful_models.traces import TraceReport, check_trace
+from stateful_models.traces.judge import TraceReport, check_trace
 
 TRACES = Path(__file__).parent / "traces"
 

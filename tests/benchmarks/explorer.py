@@ -10,10 +10,10 @@ import sys
 from functools import partial
 
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
-from stateful_models.aspects import EVERYTHING
-from stateful_models.explore import Explorer
-from stateful_models.pool_scope import PoolScope
-from stateful_models.refinement import KvrefPool
+from stateful_models.engines.explore import Explorer
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.aspects import EVERYTHING
 from tests.benchmarks.measure import best_of
 
 

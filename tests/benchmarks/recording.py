@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 from kvref import KVCacheManager, Recorder
-from stateful_models.trace_reader import TraceReader
-from stateful_models.traces import check_trace
+from stateful_models.traces.judge import check_trace
+from stateful_models.traces.reader import TraceReader
 from tests.benchmarks.measure import Work, best_of
 
 FOLDER = TemporaryDirectory()

@@ -8,8 +8,8 @@ from kvref import KVCacheError, KVCacheTypeError, KVCacheValueError
 from kvref.tensors import BatchBuffer, KeysValues, align, attention_mask, split
 from spec.batch import BATCH
 from spec.laws import batch_broken
-from stateful_models.batch_subject import BatchSubject, every_alignment, observe
 from stateful_models.bugs.tensors import BATCHES
+from stateful_models.subjects.batches import BatchSubject, every_alignment, observe
 from tests.tensors.making import append, contents, same, window
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)

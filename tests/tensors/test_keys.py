@@ -16,7 +16,7 @@ from kvref.tensors import hash_state, hash_states, salted_hash_state, salted_has
 from spec.keys import KEYS, Pair, xxh64
 from spec.laws import keys_broken
 from stateful_models.bugs.tensors import KEYS as EXHIBITS
-from stateful_models.key_subject import KeySubject, observations
+from stateful_models.subjects.keys import KeySubject, observations
 
 LATENT = torch.arange(8, dtype=torch.float32)
 

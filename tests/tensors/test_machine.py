@@ -8,8 +8,8 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from kvref.tensors import KeysValues
-from stateful_models.machines.profiles import CI, NIGHTLY, chosen
-from stateful_models.machines.windows import WindowMachine
+from stateful_models.engines.machines.profiles import CI, NIGHTLY, chosen
+from stateful_models.engines.machines.windows import WindowMachine
 
 FINDING = settings(CI, phases=(Phase.generate,), report_multiple_bugs=False)
 """Until something is found; the shortest such history is of no interest here."""

@@ -17,8 +17,8 @@ from kvref import (
 from kvref.tensors import KeysValues
 from spec.profile import KVREF, Profile
 from stateful_models.bugs.tensors import POOLS
-from stateful_models.pool_scope import PoolScope
-from stateful_models.tensor_client import KvrefTensorPool
+from stateful_models.reference.tensor_pool import KvrefTensorPool
+from stateful_models.scopes.pool import PoolScope
 from tests.exploring import explore_pool
 from tests.tensors.making import append, contents, same, storages, window
 

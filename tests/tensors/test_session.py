@@ -30,7 +30,7 @@ from kvref.tensors.contexts import Rebuild
 from spec.laws import search_broken
 from spec.search_laws import SEARCH, SearchStep
 from stateful_models.bugs.tensors import SESSIONS
-from stateful_models.session_subject import SearchDriver
+from stateful_models.subjects.sessions import SearchDriver
 from tests.tensors.making import append, same, window
 
 

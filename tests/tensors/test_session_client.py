@@ -9,11 +9,11 @@ import pytest
 from kvref.tensors import SearchSession
 from spec.profile import Ownership, Profile, RecurScope
 from spec.search_state import Client, SearchOp
+from stateful_models.bugs.methods.tensors import histories
 from stateful_models.bugs.tensors.stores_views import StoresViews
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
-from stateful_models.museum_tensors import histories
-from stateful_models.search_scope import SearchScope
-from stateful_models.session_client import SessionClient
+from stateful_models.engines.session_client import SessionClient
+from stateful_models.scopes.searches import SearchScope
 
 SMALL = {
     "episodes and weights": SearchScope(Client(1), 2, 1, 2, 2, actions=2, changes=True),

@@ -10,13 +10,13 @@ from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, W
 from spec.window_laws import EVERY, WINDOW
 from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
 from stateful_models.bugs.tensors.plain import PlainLayer, PlainWindows, windows_of
-from stateful_models.explore import Explorer, Report
-from stateful_models.sample import sample
-from stateful_models.subject import SubjectError
-from stateful_models.window_check import counterexample, explained
-from stateful_models.window_refinement import KvrefWindows
-from stateful_models.window_scope import WindowScope
-from stateful_models.window_subject import WindowLike, WindowSubject
+from stateful_models.engines.explore import Explorer, Report
+from stateful_models.engines.sample import sample
+from stateful_models.engines.windows import counterexample, explained
+from stateful_models.reference.windows import KvrefWindows
+from stateful_models.scopes.windows import WindowScope
+from stateful_models.subjects.pool import SubjectError
+from stateful_models.subjects.windows import WindowLike, WindowSubject
 
 ALONE = tuple(op for op in EVERY if op not in (Clone, Fork))
 KIN = (Update, Seal, Clone, Fork)

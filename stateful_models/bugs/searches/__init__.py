@@ -8,7 +8,7 @@ from stateful_models.bugs.searches.keys_of_latents import KEYS_OF_LATENTS
 from stateful_models.bugs.searches.never_clears_recur import NEVER_CLEARS_RECUR
 from stateful_models.bugs.searches.pools_too_small import POOLS_TOO_SMALL
 from stateful_models.bugs.searches.writes_in_place import WRITES_IN_PLACE
-from stateful_models.search_scope import SearchScope
+from stateful_models.scopes.searches import SearchScope
 
 CLIENTS: Final[tuple[tuple[str, SearchScope, str, int], ...]] = (
     ("GoesOnFromLatest", GOES_ON_FROM_LATEST, "S2", 4),

@@ -9,6 +9,6 @@ from typing import Final
 
 from spec.search_nodes import Keying
 from spec.search_state import Client
-from stateful_models.search_scope import SearchScope
+from stateful_models.scopes.searches import SearchScope
 
 KEYS_OF_LATENTS: Final = SearchScope(Client(2, Keying.PATH), 2, 1, 4, 1, actions=2)

@@ -7,6 +7,6 @@ before it ends, and every visit to one is a miss.
 from typing import Final
 
 from spec.search_state import Client
-from stateful_models.search_scope import SearchScope
+from stateful_models.scopes.searches import SearchScope
 
 POOLS_TOO_SMALL: Final = SearchScope(Client(1), 3, 1, 2, 1, actions=2)

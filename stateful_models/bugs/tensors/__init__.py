@@ -6,7 +6,6 @@ least.
 
 from typing import Final, NamedTuple
 
-from stateful_models.batch_subject import BatchSubject
 from stateful_models.bugs.tensors.breaks_pairs import BreaksPairs
 from stateful_models.bugs.tensors.clone_shares import CloneShares
 from stateful_models.bugs.tensors.copies_are_views import CopiesAreViews
@@ -37,9 +36,10 @@ from stateful_models.bugs.tensors.splits_into_views import SplitsIntoViews
 from stateful_models.bugs.tensors.stores_views import StoresViews
 from stateful_models.bugs.tensors.values_lag import ValuesLag
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
-from stateful_models.key_subject import KeySubject
-from stateful_models.tensor_client import KvrefTensorPool
-from stateful_models.window_subject import WindowSubject
+from stateful_models.reference.tensor_pool import KvrefTensorPool
+from stateful_models.subjects.batches import BatchSubject
+from stateful_models.subjects.keys import KeySubject
+from stateful_models.subjects.windows import WindowSubject
 
 
 class WindowExhibit(NamedTuple):

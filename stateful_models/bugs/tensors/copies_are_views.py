@@ -5,7 +5,7 @@ Consequence: under COPY the pool's private copy changes whenever the client writ
 
 from kvref.tensors import KeysValues
 from kvref.tensors.layout import Held
-from stateful_models.tensor_client import KvrefTensorPool
+from stateful_models.reference.tensor_pool import KvrefTensorPool
 
 
 class Viewed(KeysValues):

@@ -7,7 +7,7 @@ float32 contexts, and either raises or computes something else.
 import torch
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.batch_subject import BatchSubject
+from stateful_models.subjects.batches import BatchSubject
 
 
 class HalvesPrecision(BatchSubject):

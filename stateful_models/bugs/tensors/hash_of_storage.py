@@ -7,7 +7,7 @@ import torch
 import xxhash
 from torch import Tensor
 
-from stateful_models.key_subject import KeySubject
+from stateful_models.subjects.keys import KeySubject
 
 
 class HashOfStorage(KeySubject):

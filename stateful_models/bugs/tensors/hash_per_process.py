@@ -5,7 +5,7 @@ Consequence: keys mean nothing to another worker, nor after a restart.
 
 from torch import Tensor
 
-from stateful_models.key_subject import KeySubject, plain_bytes
+from stateful_models.subjects.keys import KeySubject, plain_bytes
 
 
 class HashPerProcess(KeySubject):

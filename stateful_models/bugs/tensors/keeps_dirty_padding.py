@@ -6,7 +6,7 @@ Consequence: without a mask, and with a wrong one, a row attends to another row'
 from collections.abc import Sequence
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.batch_subject import BatchSubject
+from stateful_models.subjects.batches import BatchSubject
 
 
 class KeepsDirtyPadding(BatchSubject):

@@ -3,8 +3,8 @@
 Consequence: memory grows by every window ever evicted.
 """
 
-from stateful_models.bugs.graveyard import Graveyard
-from stateful_models.tensor_client import KvrefTensorPool
+from stateful_models.bugs.caches.graveyard import Graveyard
+from stateful_models.reference.tensor_pool import KvrefTensorPool
 
 
 class KeepsWindows(Graveyard, KvrefTensorPool):

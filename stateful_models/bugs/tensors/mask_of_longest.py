@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from stateful_models.batch_subject import BatchSubject
+from stateful_models.subjects.batches import BatchSubject
 
 
 class MaskOfLongest(BatchSubject):

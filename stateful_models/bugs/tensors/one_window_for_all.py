@@ -6,8 +6,8 @@ of the hits of a recorded run delivered another state's tokens.
 
 from spec.ops import Ref
 from spec.profile import FIFO_REFERENCE
-from stateful_models.client import box
-from stateful_models.tensor_client import KvrefTensorPool, TensorBox
+from stateful_models.reference.tensor_pool import KvrefTensorPool, TensorBox
+from stateful_models.subjects.client import box
 
 
 class OneWindowForAll(KvrefTensorPool):

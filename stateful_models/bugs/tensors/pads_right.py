@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.batch_subject import BatchSubject
+from stateful_models.subjects.batches import BatchSubject
 
 
 class PadsRight(BatchSubject):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spec.window_laws import EVERY
-from stateful_models.window_subject import WindowLike, WindowSubject
+from stateful_models.subjects.windows import WindowLike, WindowSubject
 
 
 class PlainLayer:

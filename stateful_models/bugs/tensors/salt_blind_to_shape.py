@@ -6,7 +6,7 @@ Consequence: zeros of shape (2, 4) are served with the context of zeros of shape
 import torch
 from torch import Tensor
 
-from stateful_models.key_subject import KeySubject
+from stateful_models.subjects.keys import KeySubject
 
 
 class SaltBlindToShape(KeySubject):

@@ -5,7 +5,7 @@ that is stored twice attends with half the temperature.
 """
 
 from spec.profile import FIFO_REFERENCE
-from stateful_models.tensor_client import KvrefTensorPool, TensorBox
+from stateful_models.reference.tensor_pool import KvrefTensorPool, TensorBox
 
 
 class ScalesInPlace(KvrefTensorPool):

@@ -4,7 +4,7 @@ Consequence: what is stored goes on changing, as if it had never been sealed.
 """
 
 from kvref.tensors import KeysValues
-from stateful_models.tensor_client import KvrefTensorPool
+from stateful_models.reference.tensor_pool import KvrefTensorPool
 
 
 class Flagged(KeysValues):

@@ -5,7 +5,7 @@ the forward pass that uses it.
 """
 
 from spec.profile import FIFO_COPY
-from stateful_models.tensor_client import KvrefTensorPool, TensorBox
+from stateful_models.reference.tensor_pool import KvrefTensorPool, TensorBox
 
 
 class SlotTensors(KvrefTensorPool):

@@ -6,7 +6,7 @@ Consequence: what an environment's model sees depends on who else is in the batc
 from collections.abc import Sequence
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.batch_subject import BatchSubject
+from stateful_models.subjects.batches import BatchSubject
 
 
 class SmearsRows(BatchSubject):

@@ -6,7 +6,7 @@ Consequence: the next batch, in the same buffer, rewrites every window that was 
 from kvref.tensors import Aligned, KeysValues
 from kvref.tensors.blocks import Block
 from kvref.tensors.layout import Held
-from stateful_models.batch_subject import BatchSubject
+from stateful_models.subjects.batches import BatchSubject
 
 
 class SplitsIntoViews(BatchSubject):

@@ -1,0 +1,212 @@
+"""The methods that pools and managers can be put to."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Final, TypeVar, cast
+
+from hypothesis import Phase
+from msgspec import UNSET
+
+from spec.history import init_operation
+from spec.manager import ManagerState
+from spec.ops import Clear, EnvId, Get, Hit, Key, ManagerOp, Op, Ref, Set, Stored
+from spec.pool import PoolState
+from spec.profile import Policy, Profile
+from spec.sizing import Config
+from stateful_models.bugs.caches import EXHIBITS, Exhibit
+from stateful_models.bugs.matrix import Caught, Check, Exhibited
+from stateful_models.engines.explore import Explorer
+from stateful_models.engines.fuzz import EXAMPLES, Part, Store, run
+from stateful_models.engines.isolation import Driven, IsolationRun, IsolationScope
+from stateful_models.engines.judge import Divergence
+from stateful_models.engines.sample import cut_down, sample
+from stateful_models.reference.listening import DemotingManager, DemotingScope
+from stateful_models.scopes.manager import ManagerFactory, ManagerScope
+from stateful_models.scopes.pool import PoolFactory, PoolScope
+from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.manager import ManagerSubject
+from stateful_models.subjects.pool import PoolSubject, Transparent
+from stateful_models.traces.format import Clear as ClearRecord
+from stateful_models.traces.format import Get as GetRecord
+from stateful_models.traces.format import PoolShape
+from stateful_models.traces.format import Set as SetRecord
+from stateful_models.traces.pool import PoolTrack
+from stateful_models.traces.values import name
+
+S = TypeVar("S")
+O = TypeVar("O")  # noqa: E741 - operations, as S is states
+
+PoolFound = Divergence[PoolState, Op]
+ManagerFound = Divergence[ManagerState, ManagerOp]
+CAPACITIES: Final = (1, 2)
+HISTORIES: Final = 10
+RUN: Final = 400  # operations of a recorded run
+ISOLATED: Final = 3  # operations: as far as two runs are compared
+
+
+def of(found: Divergence[S, O] | None) -> Caught | None:
+    return None if found is None else Caught(found.laws, len(found.history))
+
+
+def shortest(found: list[Divergence[S, O] | None]) -> Caught | None:
+    told = [one for one in found if one is not None]
+    return of(min(told, key=lambda one: len(one.history), default=None))
+
+
+def pool_scopes(subject: type[PoolSubject]) -> Iterator[PoolScope]:
+    """Every profile; where one after another passes, capacity 1 alone."""
+    capacities = CAPACITIES if len(subject.profiles) <= 3 else CAPACITIES[:1]
+    for profile in subject.profiles:
+        for capacity in capacities:
+            yield PoolScope(profile, capacity, keys=capacity + 1, objects=2)
+
+
+def manager_scopes(subject: type[ManagerSubject]) -> Iterator[ManagerScope]:
+    scope = DemotingScope if issubclass(subject, DemotingManager) else ManagerScope
+    for profile in subject.profiles:
+        for capacity in CAPACITIES:
+            yield scope(profile, Config(capacity, 1), envs=2, keys=2)
+
+
+def explored_pool(subject: type[PoolSubject]) -> Caught | None:
+    scopes = pool_scopes(subject)
+    return shortest([Explorer(s, partial(s.build, subject)).run().divergence for s in scopes])
+
+
+def explored_manager(subject: type[ManagerSubject]) -> Caught | None:
+    scopes = manager_scopes(subject)
+    return shortest([Explorer(s, partial(s.build, subject)).run().divergence for s in scopes])
+
+
+def sampled_pool(subject: type[PoolSubject]) -> Caught | None:
+    scopes = pool_scopes(subject)
+    return shortest([sample(s, partial(s.build, subject), HISTORIES) for s in scopes])
+
+
+def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
+    scopes = manager_scopes(subject)
+    return shortest([sample(s, partial(s.build, subject), 3 * HISTORIES) for s in scopes])
+
+
+def machine(subject: type[PoolSubject] | type[ManagerSubject]) -> Caught | None:
+    """One run of a campaign; what it finds is cut down by leaving operations out."""
+    if issubclass(subject, ManagerSubject):
+        part = Part("manager", None, cast(ManagerFactory, subject), subject.profiles)
+    else:
+        part = Part("pool", cast(PoolFactory, subject), None, subject.profiles)
+    with TemporaryDirectory() as folder:
+        store, phases = Store(Path(folder)), (Phase.generate,)
+        found = run(subject.__name__, part, 0, store, 4 * EXAMPLES, phases).found
+    if found is None:
+        return None
+    if isinstance(found.scope, ManagerScope):
+        build = partial(found.scope.build, cast(ManagerFactory, subject))
+        return of(cut_down(found.scope, build, cast(ManagerFound, found.divergence)))
+    assert isinstance(found.scope, PoolScope), "a scope is of a pool or of a manager"
+    making = partial(found.scope.build, cast(PoolFactory, subject))
+    return of(cut_down(found.scope, making, cast(PoolFound, found.divergence)))
+
+
+def isolated(subject: type[ManagerSubject]) -> Caught | None:
+    """M2: what init operations answer, with the others' operations and without."""
+    if not issubclass(subject, Transparent):
+        return None
+    scope = IsolationScope(subject.profiles[0], keys=1)
+    told = IsolationRun(
+        Driven(scope, subject), scope.alphabet(), EnvId(0), init_operation, ISOLATED
+    ).run()
+    return Caught(("M2",), len(told.found[0].history)) if told.found else None
+
+
+def traced(subject: type[PoolSubject]) -> Caught | None:
+    """A random run under each profile, written down as a recorder does, and judged as a trace."""
+    for profile in subject.profiles:
+        caught = recorded_run(subject, profile)
+        if caught is not None:
+            return caught
+    return None
+
+
+def recorded_run(subject: type[PoolSubject], profile: Profile) -> Caught | None:
+    """Every set is of an object of its own, so that contents tell which one a hit delivers."""
+    random, ranked = Random(0), profile.policy is Policy.PRIORITY
+    cache = subject(profile, 3, RUN)
+    track = PoolTrack.of("pool", PoolShape(3, profile.policy.value), True)
+    tells = Aspect.DEPARTURES in cache.reports
+    for number in range(RUN):
+        key = Key(random.randrange(5))
+        rank = random.randrange(3) if ranked else 0
+        (op,) = random.choices((Set(key, Ref(number), rank), Get(key), Clear()), (6, 6, 1))
+        laws = judged(track, op, cache, number, tells)
+        if laws:
+            return Caught(laws, number + 1)
+    return None
+
+
+def judged(
+    track: PoolTrack, op: Op, cache: PoolSubject, number: int, tells: bool
+) -> tuple[str, ...]:
+    """One operation, its record, and the laws that the record breaks."""
+    live = {name(entry.key): entry for entry in track.pool.entries}
+    answer = cache.perform(op)
+    if isinstance(op, Clear):
+        found = track.on_clear(ClearRecord(number, p="pool", n=len(live)))
+    elif isinstance(op, Get) and op.key is not None:
+        k = name(op.key)
+        hit = isinstance(answer, Hit)
+        slot = live[k].slot if k in live else 0
+        fp = f"{answer.contents % 2**64:016x}" if isinstance(answer, Hit) else UNSET
+        found = track.on_get(GetRecord(number, p="pool", k=k, hit=hit, slot=slot, fp=fp))
+    elif isinstance(op, Set) and op.key is not None and op.ref is not None:
+        if not isinstance(answer, Stored):
+            return ("P8",)
+        k = name(op.key)
+        gone = [name(left.key) for left in answer.left if left.cause.value == "evicted"]
+        if not tells:  # who left is not told: taken as it should be
+            full = len(live) == track.pool.capacity and k not in live
+            gone = [name(entry.key) for entry in track.eviction_order()[:1]] if full else []
+        found = track.on_set(
+            SetRecord(
+                number,
+                p="pool",
+                k=k,
+                slot=answer.slot,
+                new=k not in live,
+                fp=f"{op.ref:016x}",
+                ev=gone[0] if gone else UNSET,
+                priority=str(op.priority),
+            )
+        )
+    else:
+        return ()
+    return tuple(sorted({charge.law for charge in found}))
+
+
+def exhibited(exhibit: Exhibit, wing: str = "cache") -> Exhibited:
+    subject = exhibit.subject
+    checks: dict[str, Check]
+    if issubclass(subject, ManagerSubject):
+        checks = {
+            "explore": partial(explored_manager, subject),
+            "sample": partial(sampled_manager, subject),
+            "machine": partial(machine, subject),
+            "isolate": partial(isolated, subject),
+        }
+        if issubclass(subject, DemotingManager):  # the others know no listener that demotes
+            checks = {name: checks[name] for name in ("explore", "sample")}
+    else:
+        checks = {
+            "explore": partial(explored_pool, subject),
+            "sample": partial(sampled_pool, subject),
+            "machine": partial(machine, subject),
+        }
+        if Aspect.SLOTS in subject.reports:
+            checks["trace"] = partial(traced, subject)
+    return Exhibited(subject.__name__, wing, exhibit.law, checks)
+
+
+def cache_wing() -> Iterator[Exhibited]:
+    yield from map(exhibited, EXHIBITS)

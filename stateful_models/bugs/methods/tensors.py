@@ -1,0 +1,169 @@
+"""The methods that windows, batches, keys and sessions can be put to; needs torch."""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import product
+from random import Random
+from types import SimpleNamespace
+from typing import Final
+
+import torch
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from kvref import KVCacheManager, Ownership
+from kvref.tensors import KeysValues, SearchSession
+from spec.batch import Row
+from spec.keys import Pair
+from spec.laws import batch_broken, keys_broken, search_broken
+from spec.search_state import Client, SearchOp
+from spec.window import Token
+from stateful_models.bugs.caches import Exhibit
+from stateful_models.bugs.matrix import Caught, Exhibited
+from stateful_models.bugs.methods.caches import exhibited, shortest
+from stateful_models.bugs.tensors import BATCHES, KEYS, POOLS, SESSIONS, WINDOWS
+from stateful_models.bugs.tensors.clone_halves import CloneHalves
+from stateful_models.engines.machines.windows import WindowMachine
+from stateful_models.engines.sample import sample
+from stateful_models.engines.session_client import SessionClient
+from stateful_models.engines.windows import counterexample, scopes
+from stateful_models.scopes.searches import SearchScope
+from stateful_models.subjects.batches import BatchSubject, every_alignment, observe
+from stateful_models.subjects.keys import KeySubject, observations
+from stateful_models.subjects.sessions import SearchDriver
+from stateful_models.subjects.windows import WindowSubject
+
+DTYPES: Final = (torch.float32, torch.float64)
+SEARCH: Final = SearchScope(Client(1), 3, 1, 2, 1, actions=2)
+
+
+def explored_windows(subject: type[WindowSubject]) -> Caught | None:
+    return shortest([counterexample(subject)])
+
+
+def sampled_windows(subject: type[WindowSubject]) -> Caught | None:
+    tried = scopes(subject.operations)
+    return shortest([sample(scope, partial(scope.build, subject), 3) for scope in tried])
+
+
+def machine_windows(window: type[KeysValues]) -> Caught | None:
+    """Random operations on random values of four dtypes, compared bit for bit."""
+    machine = type("Wrong", (WindowMachine,), {"window_type": window})
+    chosen = settings(
+        max_examples=60,
+        stateful_step_count=30,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=tuple(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(machine, settings=chosen)
+    except AssertionError:
+        return Caught((), 0)
+    return None
+
+
+def alignments(subject: type[BatchSubject], given: Iterable[tuple[Row, ...]]) -> Caught | None:
+    """The first alignment that breaks a law; as operations count the windows aligned."""
+    tried = list(given)
+    for dtype in DTYPES:
+        aligning = subject()
+        for windows in tried:
+            laws = batch_broken(observe(aligning, windows, dtype))
+            if laws:
+                return Caught(laws, len(windows))
+    return None
+
+
+def random_rows() -> Iterator[tuple[Row, ...]]:
+    random = Random(0)
+    for _ in range(30):
+        tokens = iter(range(1, 100))
+        lengths = [random.randrange(4) for _ in range(random.randint(1, 4))]
+        yield tuple(tuple(Token(next(tokens)) for _ in range(length)) for length in lengths)
+
+
+def keys_of(subject: type[KeySubject]) -> Caught | None:
+    """Every pair of states of the battery."""
+    seen = observations(subject())
+    laws = {code for pair in product(seen, seen) for code in keys_broken(Pair(*pair))}
+    return Caught(tuple(sorted(laws)), 2) if laws else None
+
+
+def random_keys(subject: type[KeySubject]) -> Caught | None:
+    """kvref's own keys beside the exhibit's, on random states, cut out of others or reshaped."""
+    wrong, right = subject(), KeySubject()
+    made = torch.Generator().manual_seed(0)
+    for number in range(60):
+        latent = torch.randn((4, 6), generator=made)
+        latent = (latent, latent[:, ::2], latent.t(), latent.reshape(2, 12))[number % 4]
+        plain = wrong.key(latent) != right.key(latent)
+        other = latent.reshape(-1)
+        blind = wrong.salted(latent, 1) == wrong.salted(other, 1)
+        if plain or blind:
+            return Caught(("K1", "K2") if plain else ("K3",), 1 if plain else 2)
+    return None
+
+
+def driven(session: type[SearchSession]) -> Caught | None:
+    """Random searches; every step judged."""
+    config = SimpleNamespace(game_segment_length=4, num_simulations=12)
+    manager: KVCacheManager[KeysValues] = KVCacheManager(config, 1, ownership=Ownership.REFERENCE)
+    driver = SearchDriver(manager, session, context_length=7, seed=8)
+    done = 0
+    for _ in range(2):
+        for seen in driver.search(12):
+            done += 1
+            laws = search_broken(seen)
+            if laws:
+                return Caught(laws, done)
+    return None
+
+
+def histories(scope: SearchScope) -> Iterator[tuple[SearchOp, ...]]:
+    """Every search within scope, to its end."""
+    waiting = [(scope.initial(), tuple[SearchOp, ...]())]
+    while waiting:
+        stage, done = waiting.pop()
+        ops = tuple(scope.ops(stage))
+        if not ops:
+            yield done
+        waiting += [(scope.step(stage, op)[0], (*done, op)) for op in ops]
+
+
+def beside_client(session: type[SearchSession]) -> Caught | None:
+    """All small searches of the specification's client."""
+    scope, best = SEARCH, 99
+    for history in histories(scope):
+        client = SessionClient(scope, session)
+        wrong = next((n for n, op in enumerate(history, 1) if client.perform(op)), best)
+        best = min(best, wrong)
+    return Caught((), best) if best < 99 else None
+
+
+def tensor_wing() -> Iterator[Exhibited]:
+    for one in WINDOWS:
+        checks = {
+            "explore": partial(explored_windows, one.subject),
+            "sample": partial(sampled_windows, one.subject),
+        }
+        yield Exhibited(one.subject.__name__, "window", one.law, checks)
+    yield Exhibited(
+        "CloneHalves", "window", "W5", {"machine": partial(machine_windows, CloneHalves)}
+    )
+    for pool, law in POOLS:
+        yield exhibited(Exhibit(pool, law, 0, ""), "stored window")
+    for batch, law in BATCHES:
+        every = {
+            "explore": partial(alignments, batch, tuple(every_alignment(2, 2))),
+            "sample": partial(alignments, batch, tuple(random_rows())),
+        }
+        yield Exhibited(batch.__name__, "batch", law, every)
+    for keys, law in KEYS:
+        both = {"explore": partial(keys_of, keys), "sample": partial(random_keys, keys)}
+        yield Exhibited(keys.__name__, "key", law, both)
+    for session, law in SESSIONS:
+        two = {"sample": partial(driven, session), "client": partial(beside_client, session)}
+        yield Exhibited(session.__name__, "session", law, two)

@@ -1,0 +1,169 @@
+"""`kvref fuzz`: a campaign of random histories, as long as you like, taken up where it stopped."""
+
+import os
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from spec.laws import CACHE, TITLES
+from stateful_models.cli.console import complain, output, refuse, telling, writable, write_json
+from stateful_models.cli.console import write_text as write
+from stateful_models.engines.check import Target, title
+from stateful_models.engines.workers import workers
+from stateful_models.reports.repro import repro, source
+from stateful_models.reports.timeline import operation, timeline
+from stateful_models.subjects.loading import TargetError, find_target, travels
+from stateful_models.subjects.pool import SubjectError
+
+if TYPE_CHECKING:
+    from stateful_models.engines.fuzz import Found, Record, Store
+
+DATABASE: Final = Path(".hypothesis/kvref")
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A campaign, all its runs together, and what it found, if anything."""
+
+    subject: str
+    conforms: bool
+    runs: int
+    seconds: float
+    examples: int
+    steps: int
+    deepest: int
+    operations: dict[str, int]
+    sometimes: list[str]
+    laws_broken: list[str]
+    profile: str | None
+    history: list[str]
+    as_source: list[str]
+
+
+def fuzz_command(
+    subject: Annotated[
+        str | None, typer.Argument(help="Your cache, as module:factory. Default: kvref itself.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="No run starts after so long.")] = 10.0,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes. Default: one a core.")
+    ] = os.cpu_count() or 1,
+    database: Annotated[
+        Path, typer.Option(help="Folder of what was found, and of how far the campaign is.")
+    ] = DATABASE,
+    redis: Annotated[
+        str | None,
+        typer.Option(help="URL of a Redis server that several machines share, besides the folder."),
+    ] = None,
+    repro_file: Annotated[
+        Path | None, typer.Option("--repro", help="Write the failing history here, as a test.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the summary to this file.")] = None,
+) -> None:
+    """Try random histories until the time is up or one goes wrong. Run again to go on."""
+    writable(json)
+    writable(repro_file)
+    if find_spec("hypothesis") is None:
+        refuse("this needs Hypothesis: pip install 'kvref[machines]'")
+    if redis is not None and find_spec("redis") is None:
+        refuse("--redis needs its client: pip install 'kvref[redis]'")
+    from stateful_models.engines.fuzz import CampaignError, Store
+
+    try:
+        target = find_target(subject)
+        store = Store(database, redis)
+        store.check()
+        record = store.record(target.name)
+    except (TargetError, CampaignError) as error:
+        refuse(str(error))
+    found = campaigned(target, record, store, 60 * minutes, jobs)
+    console = output()
+    show(console, record)
+    if found is not None:
+        console.print(timeline(found.scope, found.divergence, "shrunk history that goes wrong"))
+        broken = ", ".join(f"{code} {TITLES[code]}" for code in found.divergence.laws)
+        name = f"{found.kind} {title(found.scope.profile)}"
+        console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
+        console.print("It will be replayed first from now on.")
+        if repro_file is not None:
+            write(repro_file, repro(target, found.scope, found.divergence, found.kind))
+    else:
+        console.print(f"[bold green]nothing found[/]; {record.steps:,} operations so far.")
+        if record.failures:
+            console.print("What earlier runs of this campaign found was replayed, and holds now.")
+    write_json(json, summary(record, found))
+    if found is not None:
+        raise typer.Exit(1)
+
+
+def campaigned(
+    target: Target, record: "Record", store: "Store", seconds: float, jobs: int
+) -> "Found | None":
+    """The first thing found, if anything is; with progress shown."""
+    from stateful_models.engines.fuzz import campaign
+
+    if jobs > 1 and not travels(target):
+        complain(f"{target.name} is not a module's own, so one process it is")
+        jobs = 1
+    found: Found | None = None
+    try:
+        with workers(jobs) as processes, telling() as tell:
+            executor: Executor = ThreadPoolExecutor(1) if processes is None else processes
+            for ran in campaign(target, record, store, seconds, jobs, executor):
+                found = found or ran.found
+                rate = record.steps / record.seconds if record.seconds else 0.0
+                tell(
+                    f"fuzzing {target.name}: {record.examples:,} examples, {record.steps:,} "
+                    f"operations ({rate:,.0f}/s), {record.seconds / 60:.1f} minutes"
+                )
+    except SubjectError as error:
+        refuse(f"{target.name}: {error}")
+    except BrokenExecutor:
+        refuse(f"{target.name} ended the process that it ran in")
+    return found
+
+
+def show(console: Console, record: "Record") -> None:
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("subject", "runs", "minutes", "examples", "operations", "longest history"):
+        table.add_column(column, justify="left" if column == "subject" else "right")
+    table.add_row(
+        record.subject,
+        f"{record.runs:,}",
+        f"{record.seconds / 60:.1f}",
+        f"{record.examples:,}",
+        f"{record.steps:,}",
+        str(record.deepest),
+    )
+    console.print(table)
+    done = sorted(record.operations.items(), key=lambda one: -one[1])
+    console.print("operations: " + ", ".join(f"{name} {count:,}" for name, count in done))
+    missing = [law.code for law in CACHE if law.code not in record.occurred]
+    console.print("situations that occurred: " + (" ".join(record.occurred) or "none"))
+    if missing:
+        console.print("that did not, or cannot be judged here: " + " ".join(missing))
+
+
+def summary(record: "Record", found: "Found | None") -> Summary:
+    wrong = None if found is None else found.divergence
+    return Summary(
+        record.subject,
+        found is None,
+        record.runs,
+        round(record.seconds, 1),
+        record.examples,
+        record.steps,
+        record.deepest,
+        record.operations,
+        record.occurred,
+        [] if wrong is None else list(wrong.laws),
+        None if found is None else title(found.scope.profile),
+        [] if wrong is None else [operation(op) for op in wrong.history],
+        [] if wrong is None else [source(op) for op in wrong.history],
+    )

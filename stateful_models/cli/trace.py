@@ -1,0 +1,163 @@
+"""`kvref trace`: judging and describing recorded runs."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from stateful_models.cli.console import complain, output, refuse, writable, write_json
+from stateful_models.traces.format import TraceError, UpstreamHeader
+from stateful_models.traces.judge import TraceReport, check_trace
+
+traces: Final = typer.Typer(help="Recorded runs: judge them, describe them.")
+
+
+COUNTED: Final = {
+    "Get": "gets",
+    "hits": "hits",
+    "Set": "sets",
+    "evicted": "evicted",
+    "Clear": "pools cleared",
+    "Lookup": "hierarchical lookups",
+    "ClearRecur": "clear_recur_cache calls",
+    "ClearAll": "clear_all calls",
+    "WmCopy": "copies into wm",
+    "Mark": "marks",
+    "Load": "entries at the start",
+    "Remains": "entries at the end",
+}
+
+
+class BreachData(msgspec.Struct, frozen=True):
+    law: str
+    title: str
+    count: int
+    record: int
+    line: int
+    expected: str
+    came: str
+
+
+class TraceData(msgspec.Struct, frozen=True):
+    """One trace's verdict. `wrong_misses` are pairs: record that removed, record that missed."""
+
+    file: str
+    accepted: bool
+    policy: str
+    ownership: str
+    counts: dict[str, int]
+    breaches: list[BreachData]
+    shared_hits: int
+    wrong_misses: list[tuple[int, int]]
+
+
+def as_data(report: TraceReport) -> TraceData:
+    breaches = [
+        BreachData(b.law, b.title, b.count, b.record, b.line, b.expected, b.came)
+        for b in report.breaches.values()
+    ]
+    profile = report.profile
+    return TraceData(
+        str(report.path),
+        report.accepted,
+        profile.policy.value,
+        profile.ownership.value,
+        {name.lower(): count for name, count in sorted(report.counts.items())},
+        breaches,
+        report.shared_hits,
+        report.wrong_misses,
+    )
+
+
+def show(console: Console, report: TraceReport) -> None:
+    counts, profile = report.counts, report.profile
+    console.print(
+        f"{report.path.name}: {'[green]accepted[/]' if report.accepted else '[bold red]breaks[/]'}"
+        f"{'' if report.accepted else ' ' + ', '.join(report.breaches)}"
+        f"  ({profile.policy.value} {profile.ownership.value}; {counts['Get']} gets, "
+        f"{counts['hits']} hits, {counts['Set']} sets, {counts['evicted']} evicted)",
+        highlight=False,
+    )
+    if report.breaches:
+        console.print(breach_table(report))
+    if report.wrong_misses:
+        removed, missed = report.wrong_misses[0]
+        console.print(
+            f"  P3 where it mattered: a key removed at record {removed} was looked up in vain at "
+            f"record {missed}; {len(report.wrong_misses)} such lookups",
+            highlight=False,
+        )
+    if report.shared_hits:
+        console.print(
+            f"  M5: {report.shared_hits} recur hits on an entry that another environment stored "
+            "(the declared channel; a breach of S2 where the contents differ)",
+            highlight=False,
+        )
+
+
+def breach_table(report: TraceReport) -> Table:
+    table = Table("law", box=SIMPLE_HEAD)
+    for column in ("records", "first", "line"):
+        table.add_column(column, justify="right")
+    table.add_column("expected", overflow="fold")
+    table.add_column("came", overflow="fold")
+    for b in report.breaches.values():
+        place = f"{b.record:,}", f"{b.line:,}"
+        table.add_row(f"{b.law} {b.title}", f"{b.count:,}", *place, b.expected, b.came)
+    return table
+
+
+@traces.command("check")
+def check_command(
+    files: Annotated[list[Path], typer.Argument(help="Traces, gzip or plain.")],
+    json: Annotated[Path | None, typer.Option(help="Write the verdicts to this file.")] = None,
+) -> None:
+    """Judge recorded runs against the laws. Status 1 if one breaks a law, 2 if one is no trace.
+
+    What is no trace is named on standard error, and the others are judged all the same.
+    """
+    writable(json)
+    console, reports = output(), list[TraceReport]()
+    for file in files:
+        try:
+            reports.append(check_trace(file))
+        except TraceError as error:
+            complain(str(error))
+        else:
+            show(console, reports[-1])
+    write_json(json, [as_data(report) for report in reports])
+    if len(reports) < len(files):
+        raise typer.Exit(2)
+    if not all(report.accepted for report in reports):
+        raise typer.Exit(1)
+
+
+@traces.command("info")
+def info_command(file: Annotated[Path, typer.Argument(help="A trace, gzip or plain.")]) -> None:
+    """Say what a trace holds, after reading all of it."""
+    console = output()
+    try:
+        report = check_trace(file)
+    except TraceError as error:
+        refuse(str(error))
+    header = report.header
+    table = Table(title=file.name, title_justify="left", show_header=False, box=SIMPLE_HEAD)
+    kind = "recorded from UniZero" if isinstance(header, UpstreamHeader) else "written by kvref"
+    table.add_row("format", f"{kind}, version {header.version}")
+    if isinstance(header, UpstreamHeader):
+        table.add_row("system", f"{header.upstream} at {header.commit}, {header.path} path")
+        table.add_row("task", f"{header.task}, {header.driver}")
+        table.add_row("note", header.note)
+    table.add_row("profile", f"{report.profile.policy.value} {report.profile.ownership.value}")
+    sizes = {name.partition(":")[0]: shape.size for name, shape in header.pools.items()}
+    table.add_row("environments", str(header.env_num))
+    table.add_row("capacities", ", ".join(f"{name} {size}" for name, size in sizes.items()))
+    for name, what in COUNTED.items():
+        if report.counts[name]:
+            table.add_row(what, f"{report.counts[name]:,}")
+    table.add_row("verdict", "accepted" if report.accepted else " ".join(report.breaches))
+    console.print(table)

@@ -1,0 +1,147 @@
+"""The main job: a subject against the specification, profile by profile."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
+
+from spec.ops import ManagerOp, Op, Tier
+from spec.profile import Ownership, Policy, Profile
+from stateful_models.engines.explore import Explorer, Progress, Report
+from stateful_models.engines.judge import Divergence
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.scopes.manager import ManagerFactory, ManagerScope
+from stateful_models.scopes.pool import PoolFactory, PoolScope
+from stateful_models.scopes.presets import PRESETS, ScopeName, manager_scopes, pool_scopes
+from stateful_models.subjects.pool_of_manager import PoolOfManager
+
+AnyOp: TypeAlias = Op | ManagerOp
+AnyScope: TypeAlias = PoolScope | ManagerScope
+S = TypeVar("S")
+O = TypeVar("O", bound=AnyOp)  # noqa: E741 - operations, as S is states
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is checked: a pool, a manager, or (kvref itself) one of each."""
+
+    name: str
+    pool: PoolFactory | None
+    manager: ManagerFactory | None
+    profiles: tuple[Profile, ...]
+    transparent: bool = True
+
+
+KVREF: Final = Target("kvref", KvrefPool, KvrefManager, KvrefPool.profiles)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One profile's line in the closing table, with the explorations behind it."""
+
+    kind: str
+    profile: Profile
+    scopes: tuple[AnyScope, ...]
+    reports: tuple[Report[object, AnyOp], ...]
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Laws whose situation occurred in none of the explorations."""
+        return frozenset.intersection(*(report.missing for report in self.reports))
+
+    @property
+    def unjudged(self) -> frozenset[str]:
+        """Laws of which the subject shows too little."""
+        return frozenset[str]().union(*(report.unjudged for report in self.reports))
+
+    @property
+    def divergence(self) -> Divergence[object, AnyOp] | None:
+        found = [report.divergence for report in self.reports if report.divergence is not None]
+        return min(found, key=lambda one: len(one.history), default=None)
+
+    @property
+    def scope(self) -> AnyScope:
+        """The scope of the divergence, if there is one."""
+        pairs = zip(self.scopes, self.reports, strict=False)
+        return next((s for s, r in pairs if r.divergence is self.divergence), self.scopes[-1])
+
+    @property
+    def conforms(self) -> bool:
+        return self.divergence is None and not self.missing
+
+
+Watch = Callable[[str, Progress], object]
+
+
+def selected(
+    target: Target, policy: Policy | None, ownership: Ownership | None
+) -> tuple[Profile, ...]:
+    return tuple(
+        profile
+        for profile in target.profiles
+        if policy in (None, profile.policy) and ownership in (None, profile.ownership)
+    )
+
+
+def check(
+    target: Target,
+    scope: ScopeName,
+    profiles: tuple[Profile, ...],
+    symmetric: bool = True,
+    executor: Executor | None = None,
+    jobs: int = 1,
+    watch: Watch = lambda label, now: None,
+) -> Iterator[Row]:
+    """One row per profile and kind, as each is done; a row ends with its first divergence."""
+    histories = PRESETS[scope].histories * (1 if target.transparent else 10)
+    settings = symmetric, histories, executor, jobs
+    for profile in profiles:
+        for kind, factory in pool_factories(target):
+            pools = pool_scopes(scope, profile)
+            runs = [Explorer(s, partial(s.build, factory), *settings) for s in pools]
+            found = reports(runs, partial(watch, f"{kind} {title(profile)}"))
+            yield Row(kind, profile, pools, found)
+        if target.manager is not None:
+            lengthy = target.transparent and profile == profiles[0]
+            managers = manager_scopes(scope, profile, lengthy)
+            tasks = [Explorer(m, partial(m.build, target.manager), *settings) for m in managers]
+            told = reports(tasks, partial(watch, f"manager {title(profile)}"))
+            if managers:
+                yield Row("manager", profile, managers, told)
+
+
+def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:
+    """The pool itself; or, of somebody's manager, an init pool and the recur pool."""
+    if target.pool is not None:
+        return [("pool", target.pool)]
+    if target.manager is None:
+        return []
+    return [
+        ("init pool", partial(PoolOfManager, target.manager, Tier.INIT)),
+        ("recur pool", partial(PoolOfManager, target.manager, Tier.RECUR)),
+    ]
+
+
+def reports(
+    explorers: Iterable[Explorer[S, O]], progress: Callable[[Progress], object]
+) -> tuple[Report[S, O], ...]:
+    """One report per exploration, up to the first that found a divergence."""
+    done: list[Report[S, O]] = []
+    for explorer in explorers:
+        explorer.progress = progress
+        done.append(explorer.run())
+        if done[-1].divergence is not None:
+            break
+    return tuple(done)
+
+
+def title(profile: Profile) -> str:
+    """Policy and ownership, and every choice that is not the usual one."""
+    usual = Profile(profile.policy, profile.ownership)
+    choices = [profile.policy.value, profile.ownership.value]
+    for name in ("fifo_update", "recur_scope", "sizing"):
+        choice = getattr(profile, name)
+        choices += [choice.value] if choice is not getattr(usual, name) else []
+    return " ".join(choices if profile.counting else [*choices, "uncounted"])

@@ -1,0 +1,252 @@
+"""Fuzz campaigns: Hypothesis machines in several processes over one example database.
+
+A campaign is a sequence of runs, each with a seed of its own. Its state lies in a file in the
+database's folder, so that it can be stopped and taken up again. What a run found is replayed first
+by every later one, in whichever process.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Final, NamedTuple, TypeAlias
+from unittest import SkipTest
+
+import msgspec
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.database import (
+    DirectoryBasedExampleDatabase,
+    ExampleDatabase,
+    MultiplexedDatabase,
+)
+from hypothesis.errors import FlakyFailure
+from hypothesis.reporting import with_reporter
+from hypothesis.stateful import run_state_machine_as_test
+from msgspec import Meta
+
+from spec.profile import Profile
+from stateful_models.engines.check import AnyOp, AnyScope, Target, pool_factories
+from stateful_models.engines.judge import Divergence
+from stateful_models.engines.machines.scopes import (
+    Coverage,
+    DivergedError,
+    ManagerMachine,
+    PoolMachine,
+)
+from stateful_models.scopes.manager import ManagerFactory
+from stateful_models.scopes.pool import PoolFactory
+
+EXAMPLES: Final = 40  # in one run
+PHASES: Final = (Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
+STEPS: Final = 60  # in one example: bugs that need several evictions hide from fewer
+
+
+class Part(NamedTuple):
+    """What is fuzzed of a target: its pool, its manager, or one of its manager's pools."""
+
+    kind: str
+    pool: PoolFactory | None
+    manager: ManagerFactory | None
+    profiles: tuple[Profile, ...]
+
+
+class Found(NamedTuple):
+    """A failure, after shrinking."""
+
+    kind: str
+    scope: AnyScope
+    divergence: Divergence[object, AnyOp]
+
+
+class Ran(NamedTuple):
+    """One run: what it covered, and what it found, if anything."""
+
+    coverage: Coverage
+    found: Found | None
+
+
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+class Record(msgspec.Struct, forbid_unknown_fields=True):
+    """A campaign so far, as it lies in its file. `seeds`: how many have been dealt; a run that was
+    cut off is not done again."""
+
+    subject: str
+    seeds: Count = 0
+    runs: Count = 0
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    examples: Count = 0
+    steps: Count = 0
+    deepest: Count = 0
+    failures: Count = 0
+    operations: dict[str, Count] = {}
+    occurred: list[str] = []
+
+    def add(self, ran: Ran) -> None:
+        told = ran.coverage
+        self.runs += 1
+        self.examples += told.examples
+        self.steps += told.steps
+        self.deepest = max(self.deepest, told.deepest)
+        self.failures += ran.found is not None
+        self.operations = dict(Counter(self.operations) + told.operations)
+        self.occurred = sorted({*self.occurred, *told.occurred})
+
+
+class CampaignError(Exception):
+    """A campaign's file that cannot be read; one line says why."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where examples are kept: a folder and, where several machines take part, a Redis server."""
+
+    folder: Path
+    redis: str | None = None
+
+    def database(self) -> ExampleDatabase:
+        here = DirectoryBasedExampleDatabase(self.folder / "examples")
+        if self.redis is None:
+            return here
+        from hypothesis.extra.redis import RedisExampleDatabase
+        from redis import Redis
+
+        return MultiplexedDatabase(here, RedisExampleDatabase(Redis.from_url(self.redis)))
+
+    def check(self) -> None:
+        """Refuse, before a long run, a place that cannot be used."""
+        probe = self.folder / "examples" / "probe"
+        try:
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise CampaignError(f"{self.folder} is no folder to use: {error.strerror}") from error
+        if self.redis is None:
+            return
+        from redis import Redis, RedisError
+
+        try:
+            Redis.from_url(self.redis).ping()
+        except (RedisError, ValueError) as error:
+            raise CampaignError(f"no Redis server at {self.redis}: {error}") from error
+
+    def record_file(self, subject: str) -> Path:
+        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in subject)
+        return self.folder / f"{plain}.json"
+
+    def record(self, subject: str) -> Record:
+        path = self.record_file(subject)
+        if not path.exists():
+            return Record(subject)
+        try:
+            found = msgspec.json.decode(path.read_bytes(), type=Record)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise CampaignError(f"{path} holds no campaign: {error}") from error
+        if found.subject != subject:
+            raise CampaignError(f"{path} holds a campaign of {found.subject}, not of {subject}")
+        return found
+
+    def save(self, record: Record) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.record_file(record.subject)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(record))
+        fresh.replace(path)
+
+
+def parts(target: Target) -> tuple[Part, ...]:
+    found = [Part(kind, pool, None, target.profiles) for kind, pool in pool_factories(target)]
+    if target.manager is not None:
+        found.append(Part("manager", None, target.manager, target.profiles))
+    return tuple(found)
+
+
+def run(
+    name: str,
+    part: Part,
+    number: int,
+    store: Store,
+    examples: int = EXAMPLES,
+    phases: tuple[Phase, ...] = PHASES,
+) -> Ran:
+    """One run of so many examples, with this seed; what the database holds goes first."""
+    coverage = Coverage()
+    identity = sha256(f"{name} {part.kind}".encode()).digest()
+    traits = {
+        "profiles": part.profiles,
+        "coverage": coverage,
+        "_hypothesis_internal_add_digest": identity,  # its own place in the database
+    }
+    if part.pool is not None:
+        machine: type[PoolMachine | ManagerMachine] = type(
+            "Pool", (PoolMachine,), {**traits, "factory": staticmethod(part.pool)}
+        )
+    else:
+        assert part.manager is not None, "a part is a pool or a manager"
+        traits["factory"] = staticmethod(part.manager)
+        machine = type("Manager", (ManagerMachine,), traits)
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        derandomize=False,
+        database=store.database(),
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=phases,
+        suppress_health_check=tuple(HealthCheck),
+    )
+    try:
+        with with_reporter(lambda text: None):
+            run_state_machine_as_test(seed(number)(machine), settings=chosen)
+    except SkipTest:  # nothing to replay
+        return Ran(coverage, None)
+    except DivergedError as wrong:
+        return Ran(coverage, Found(part.kind, wrong.scope, wrong.divergence))
+    except FlakyFailure as flaky:  # a subject that does not do the same twice
+        for one in flaky.exceptions:
+            if isinstance(one, DivergedError):
+                return Ran(coverage, Found(part.kind, one.scope, one.divergence))
+        raise
+    return Ran(coverage, None)
+
+
+def campaign(
+    target: Target, record: Record, store: Store, seconds: float, jobs: int, executor: Executor
+) -> Iterator[Ran]:
+    """What was found before, replayed in every part; then runs, until no more may start or
+    something was found. Every part is run once at least. The record is saved after each."""
+    began, before = monotonic(), record.seconds
+    kinds, started = parts(target), set[Future[Ran]]()
+    replays, dealt = list(kinds), 0
+    while True:
+        more = dealt < len(kinds) or monotonic() - began < seconds
+        while len(started) < jobs and (replays or more):
+            if replays:
+                old = partial(run, target.name, replays.pop(), 0, store, 1, (Phase.reuse,))
+                started.add(executor.submit(old))
+                continue
+            part = kinds[record.seeds % len(kinds)]
+            started.add(executor.submit(partial(run, target.name, part, record.seeds, store)))
+            record.seeds, dealt = record.seeds + 1, dealt + 1
+            more = dealt < len(kinds) or monotonic() - began < seconds
+        if not started:
+            return
+        done, started = wait(started, return_when=FIRST_COMPLETED)
+        for future in done:
+            ran = future.result()
+            if ran.coverage.examples:
+                record.add(ran)
+            record.seconds = before + monotonic() - began
+            store.save(record)
+            yield ran
+            if ran.found is not None:
+                for waiting in started:
+                    waiting.cancel()
+                return

@@ -1,0 +1,179 @@
+"""The specification's abstract client, driving kvref's own search session step by step.
+
+Each place in a tree has a latent state of its own; each step is one token. After every step the
+session must have been given the same contexts, from the same tiers, and hold the same windows.
+"""
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kvref import KVCacheManager, Ownership, RecurScope
+from kvref.tensors import KeysValues, Missing, SearchSession, Source, Step
+from spec.ops import EnvId, Tier
+from spec.search import step
+from spec.search_laws import Node, Visit
+from spec.search_nodes import Place, child, column, first_root, key, next_root, node
+from spec.search_state import (
+    EndEpisode,
+    Learn,
+    Root,
+    SearchOp,
+    SearchState,
+    Simulate,
+    environments,
+    pool_name,
+    stored,
+)
+from spec.window import Column, Columns
+from stateful_models.scopes.searches import SearchScope
+from stateful_models.subjects.sessions import LAYERS, part_of, stored_in, written
+
+Held = Counter[tuple[str, Columns]]
+
+
+class SessionClient:
+    """A session of kvref's beside the specification's state; `perform` says where they differ."""
+
+    def __init__(self, scope: SearchScope, session: type[SearchSession] = SearchSession) -> None:
+        client = scope.client
+        self.state = scope.initial().state
+        self.length = client.context_length
+        apart = scope.profile.recur_scope.value
+        users = client.envs if apart == RecurScope.SHARED.value else 1
+        if scope.recur % users:
+            raise ValueError(f"a recur pool of {scope.recur} is not {users} searches' worth")
+        config = SimpleNamespace(
+            game_segment_length=scope.init, num_simulations=scope.recur // users
+        )
+        self.manager: KVCacheManager[KeysValues] = KVCacheManager(
+            config,
+            client.envs,
+            ownership=Ownership(scope.profile.ownership.value),
+            recur_scope=RecurScope(apart),
+        )
+        self.session = session(
+            self.manager, self.rebuild, context_length=self.length, tokens_per_step=1
+        )
+        self.places: dict[tuple[float, ...], tuple[EnvId, Place]] = {}
+
+    def latent(self, env: EnvId, place: Place) -> Tensor:
+        labels = [float(label) for label in place.labels]
+        made = torch.tensor([float(env), float(place.imagined), *labels, *[-1.0] * 24][:24])
+        self.places[tuple(made.tolist())] = env, place
+        return made
+
+    def rebuild(self, missing: Missing) -> list[KeysValues]:
+        places = [self.places[tuple(one.tolist())] for one in missing.latents]
+        return [self.window(node(env, self.state.weights, place)) for env, place in places]
+
+    def window(self, history: Node) -> KeysValues:
+        kv = KeysValues(1, 1, self.length, 1, LAYERS, dtype=torch.float32)
+        with torch.no_grad():
+            for chunk in history.chunks:
+                for layer, (k, v) in zip(kv, written(chunk, 1), strict=True):
+                    layer.update(k, v)
+        return kv
+
+    def perform(self, op: SearchOp) -> str | None:
+        """One step of both; what of them differs, if anything does."""
+        before, (self.state, seen) = self.state, step(self.state, op)
+        ran = self.session_step(before, op)
+        if ran.visits != seen.visits:
+            return f"given {ran.visits}, where the specification gives {seen.visits}"
+        if ran.sources != ran.expected:
+            return f"from {ran.sources}, where the specification says {ran.expected}"
+        if self.held() != held(self.state):
+            return f"holds {self.held()}, where the specification holds {held(self.state)}"
+        return None
+
+    def held(self) -> Held:
+        return Counter((pool, tokens) for (pool, _), tokens in stored_in(self.manager).items())
+
+    def session_step(self, before: SearchState, op: SearchOp) -> "Ran":
+        match op:
+            case Root():
+                return self.begin(before)
+            case Simulate(nodes, actions):
+                envs = list(environments(before))
+                parents = [tree[at] for tree, at in zip(before.trees, nodes, strict=True)]
+                made = [child(one, action) for one, action in zip(parents, actions, strict=True)]
+                with self.session.step(envs, self.latents(envs, parents)) as batch:
+                    return self.ran(before, batch, envs, parents, made)
+            case EndEpisode(env):
+                self.session.end_episode(env)
+            case Learn():
+                self.manager.clear_all()
+        return Ran()
+
+    def begin(self, before: SearchState) -> "Ran":
+        """Those in an episode advance to their next root; then all begin to search."""
+        envs = [env for env in environments(before) if before.trees[env]]
+        parents = [tree[0] for tree in before.trees if tree]
+        made, ran = [next_root(parent) for parent in parents], Ran()
+        if envs:
+            with self.session.advance(envs, self.latents(envs, parents)) as batch:
+                ran = self.ran(before, batch, envs, parents, made)
+        everyone = list(environments(before))
+        roots = [
+            next_root(tree[0]) if tree else first_root(episode)
+            for tree, episode in zip(before.trees, before.episodes, strict=True)
+        ]
+        self.session.root(everyone, self.latents(everyone, roots))
+        return ran
+
+    def latents(self, envs: list[EnvId], places: list[Place]) -> Tensor:
+        return torch.stack([self.latent(e, place) for e, place in zip(envs, places, strict=True)])
+
+    def ran(
+        self,
+        before: SearchState,
+        batch: Step,
+        envs: list[EnvId],
+        parents: list[Place],
+        made: list[Place],
+    ) -> "Ran":
+        """What each row was given; then the model's step, and the children stored."""
+        weights, rows = self.state.weights, list(zip(envs, parents, strict=True))
+        visits = tuple(
+            Visit(
+                node(env, weights, parent),
+                part_of(batch.keys_values, row, batch.lengths[row], batch.firsts[row]),
+            )
+            for row, (env, parent) in enumerate(rows)
+        )
+        tokens: Column = tuple(
+            token
+            for env, place in zip(envs, made, strict=True)
+            for token in column(env, weights, place.labels[-1])
+        )
+        new = written((tokens,), len(envs))
+        with torch.no_grad():
+            for layer, (k, v) in zip(batch.keys_values, new, strict=True):
+                layer.update(k, v)
+        batch.children(self.latents(envs, made))
+        return Ran(visits, batch.sources, tuple(source(before, *row) for row in rows))
+
+
+class Ran(NamedTuple):
+    """What each row of a session's step was given, from where, and from where it should be."""
+
+    visits: tuple[Visit, ...] = ()
+    sources: tuple[Source, ...] = ()
+    expected: tuple[Source, ...] = ()
+
+
+def source(state: SearchState, env: EnvId, place: Place) -> Source:
+    """Init, then recur; else the context has to be rebuilt."""
+    wanted, known = key(state.client.keying, env, place), stored(state)
+    if (pool_name(state, Tier.INIT, env), wanted) in known:
+        return Source.INIT
+    recur = (pool_name(state, Tier.RECUR, env), wanted) in known
+    return Source.RECUR if recur else Source.REBUILT
+
+
+def held(state: SearchState) -> Held:
+    return Counter((pool, tokens) for (pool, _), tokens in stored(state).items())

@@ -1,0 +1,146 @@
+"""What a check established, as a table and as data."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from spec.laws import TITLES
+from stateful_models.engines.check import Row, Target, title
+from stateful_models.engines.sample import LENGTH
+from stateful_models.reports.repro import source
+from stateful_models.reports.timeline import answer, operation
+
+TRANSPARENT: Final = (
+    "Exhaustive within scope: every reachable state of the specification, every operation in each; "
+    "after each, the answer, the subject's own state and every law were checked. States that "
+    "differ only by renaming, or only in counters, count as one."
+)
+BLACK_BOX: Final = (
+    "Exhaustive within scope as to answers only. The subject does not show its state: two "
+    "histories were taken for one if they lead to the same state of the specification and end "
+    "with the same operation, and after each transition every operation that tells states apart "
+    "was tried. A fault that takes a longer memory than that to show, or shows only in aspects "
+    "that the subject does not report, can have been missed."
+)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One row of the closing table. `states` were visited, `represented` counts all renamings.
+
+    `history` is for people; `operations` are the same as expressions over `spec.ops`.
+    """
+
+    kind: str
+    profile: str
+    policy: str
+    ownership: str
+    scopes: list[str]
+    states: int
+    represented: int
+    transitions: int
+    depth: int
+    seconds: float
+    verdict: str
+    never_occurred: list[str]
+    not_judged: list[str]
+    laws_broken: list[str]
+    history: list[str]
+    operations: list[str]
+    expected: str | None
+    observed: str | None
+    error: str | None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A whole check."""
+
+    subject: str
+    conforms: bool
+    state_shown: bool
+    rows: list[Line]
+
+
+def verdict(row: Row) -> str:
+    if row.divergence is not None:
+        return "BROKEN"
+    return f"never occurred: {' '.join(sorted(row.missing))}" if row.missing else "conforms"
+
+
+def line(row: Row) -> Line:
+    wrong = row.divergence
+    return Line(
+        row.kind,
+        title(row.profile),
+        row.profile.policy.value,
+        row.profile.ownership.value,
+        [scope.label for scope in row.scopes[: len(row.reports)]],
+        sum(report.states for report in row.reports),
+        sum(report.represented for report in row.reports),
+        sum(report.transitions for report in row.reports),
+        max(report.depth for report in row.reports),
+        round(sum(report.seconds for report in row.reports), 3),
+        verdict(row),
+        sorted(row.missing) if wrong is None else [],
+        sorted(row.unjudged),
+        [] if wrong is None else list(wrong.laws),
+        [] if wrong is None else [operation(op) for op in wrong.history],
+        [] if wrong is None else [source(op) for op in wrong.history],
+        None if wrong is None else answer(wrong.expected),
+        None if wrong is None else answer(wrong.observed),
+        None if wrong is None else wrong.error,
+    )
+
+
+def as_data(target: Target, rows: Sequence[Row]) -> Verdict:
+    shown = all(report.transparent for row in rows for report in row.reports)
+    return Verdict(target.name, all(row.conforms for row in rows), shown, [line(r) for r in rows])
+
+
+def table(rows: Sequence[Row]) -> RenderableType:
+    shown = Table(box=SIMPLE_HEAD)
+    shown.add_column("profile", no_wrap=True)
+    shown.add_column("capacities")
+    for column in ("states", "all renamings", "transitions", "depth", "seconds"):
+        shown.add_column(column, justify="right")
+    shown.add_column("verdict")
+    for row in rows:
+        told = line(row)
+        style = "green" if row.conforms else "bold red"
+        shown.add_row(
+            f"{row.kind} {told.profile}",
+            ", ".join(scope.capacities for scope in row.scopes[: len(row.reports)]),
+            f"{told.states:,}",
+            f"{told.represented:,}",
+            f"{told.transitions:,}",
+            str(told.depth),
+            f"{told.seconds:.1f}",
+            f"[{style}]{told.verdict}[/]",
+        )
+    return shown
+
+
+def conclude(console: Console, target: Target, rows: Sequence[Row]) -> None:
+    """The sentence that the table ends in: what is and what is not established."""
+    data = as_data(target, rows)
+    transitions = sum(one.transitions for one in data.rows)
+    if data.conforms:
+        console.print(f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.")
+        console.print(TRANSPARENT if data.state_shown else BLACK_BOX, highlight=False)
+        tried = sum(report.histories for row in rows for report in row.reports)
+        console.print(f"Beyond that, sampled: {tried:,} random histories of {LENGTH} operations.")
+        hidden = sorted(frozenset.intersection(*(row.unjudged for row in rows)))
+        if hidden:
+            names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
+            console.print(f"Not judged, since the subject reports too little: {names}.")
+        return
+    for row in rows:
+        if row.divergence is not None:
+            broken = ", ".join(f"{code} {TITLES[code]}" for code in row.divergence.laws)
+            name = f"{row.kind} {title(row.profile)}"
+            console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
+        elif row.missing:
+            console.print(f"never occurred within scope: {' '.join(sorted(row.missing))}")

@@ -1,0 +1,137 @@
+"""Scopes of one pool."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from spec import pool
+from spec.laws import POOL_AND_HEAP, broken
+from spec.ops import (
+    Clear,
+    Cleared,
+    Contents,
+    Get,
+    Inspect,
+    Key,
+    Op,
+    Peek,
+    PoolOp,
+    Read,
+    Ref,
+    Reread,
+    ResetStats,
+    Response,
+    Rewrite,
+    Set,
+    Stored,
+    Write,
+)
+from spec.pool import PoolState, new_pool
+from spec.profile import Ownership, Policy, Profile
+from spec.transition import observed
+from stateful_models.scopes.scope import Reports, idle, position
+from stateful_models.scopes.symmetry import plain_pool, renamed_pool
+from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.pool import Subject
+
+PoolFactory = Callable[[Profile, int, int], Subject[Op]]
+"""(profile, capacity, number of objects) -> a new subject."""
+
+
+def pool_ops(
+    keys: int, refs: tuple[tuple[Ref, ...], ...], ranks: int, tells: Reports
+) -> list[PoolOp]:
+    """Every operation on one pool; `refs[key]` are the objects that may be set under a key."""
+    every = [Key(key) for key in range(keys)]
+    ops: list[PoolOp] = [Get(key) for key in every]
+    ops += [Set(key, ref, p) for key in every for ref in refs[key] for p in range(ranks)]
+    ops.append(Clear())
+    if Aspect.INSPECTION in tells:
+        ops += [Peek(key) for key in every]
+    if tells & {Aspect.INSPECTION, Aspect.COUNTERS, Aspect.RETENTION}:
+        ops.append(Inspect())
+    if Aspect.COUNTERS in tells:
+        ops.append(ResetStats())
+    if Aspect.REFUSALS in tells:
+        some = refs[0][0]
+        ops += [Get(None), Set(None, some), Set(every[0], some, None)]
+        ops += [Set(key, None) for key in every]
+    return ops
+
+
+@dataclass(frozen=True, slots=True)
+class PoolScope:
+    """One pool: every key with every object, writes into every object."""
+
+    profile: Profile
+    capacity: int
+    keys: int
+    objects: int
+    priorities: int = 2
+
+    @property
+    def label(self) -> str:
+        return f"pool, capacity {self.capacity}, {self.keys} keys, {self.objects} objects"
+
+    @property
+    def capacities(self) -> str:
+        return str(self.capacity)
+
+    def initial(self) -> PoolState:
+        return new_pool(self.profile, self.capacity, self.objects)
+
+    def alphabet(self, reports: Reports) -> tuple[Op, ...]:
+        refs = tuple(Ref(ref) for ref in range(self.objects))
+        ranks = self.priorities if self.profile.policy is Policy.PRIORITY else 1
+        ops: list[Op] = [*pool_ops(self.keys, (refs,) * self.keys, ranks, reports)]
+        ops += [Read(ref) for ref in refs]
+        if self.profile.ownership is Ownership.COPY:
+            ops += [Reread(), Rewrite(Contents(-1))]
+        return tuple(ops)
+
+    def writes(self, state: PoolState) -> tuple[Op, ...]:
+        return tuple(
+            [
+                Write(Ref(ref), Contents(one.contents + self.objects))
+                for ref, one in enumerate(state.heap.objects)
+            ]
+        )
+
+    def aftermath(self, response: Response) -> Op | None:
+        left = isinstance(response, (Stored, Cleared)) and response.left
+        return Inspect() if left else None
+
+    def retained(self, state: PoolState) -> tuple[frozenset[Ref], int]:
+        return pool.retained(state.pool)
+
+    def probes(self, reports: Reports) -> tuple[Op, ...]:
+        telling = (Get, Peek, Reread, Read, Inspect)
+        ops = [op for op in self.alphabet(reports) if isinstance(op, telling)]
+        return tuple(sorted(ops, key=lambda op: telling.index(type(op))))
+
+    def trail(self, op: Op, after: PoolState) -> Hashable:
+        key = op.key if isinstance(op, (Get, Set, Peek)) else None
+        return type(op).__name__, position(after.pool, key)
+
+    def step(self, state: PoolState, op: Op) -> tuple[PoolState, Response]:
+        return pool.step(state, op)
+
+    def same_but_counters(self, one: PoolState, other: PoolState) -> bool:
+        return one.pool.entries == other.pool.entries and one.heap == other.heap
+
+    def broken(
+        self, before: PoolState, op: Op, response: Response, after: PoolState
+    ) -> tuple[str, ...]:
+        return broken(observed(before, op, response, after))
+
+    def unsound(self, state: PoolState) -> tuple[str, ...]:
+        return self.broken(state, *idle(state.heap), state)
+
+    def situations(self) -> dict[str, Callable[[PoolState, Op, Response, PoolState], bool]]:
+        laws = [law for law in POOL_AND_HEAP if law.applies(self.profile)]
+        return {law.code: lambda *t, law=law: law.occurs(observed(*t)) for law in laws}
+
+    def canonical(self, state: PoolState, symmetric: bool) -> tuple[Hashable, int]:
+        return renamed_pool(state, self.keys) if symmetric else (plain_pool(state), 1)
+
+    def build(self, factory: PoolFactory) -> Subject[Op]:
+        return factory(self.profile, self.capacity, self.objects)

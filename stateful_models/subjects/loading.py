@@ -1,0 +1,110 @@
+"""Finding the subject that a user names as `module:factory`. Importing it runs their code."""
+
+import pickle
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import cast
+
+from spec.profile import Profile
+from spec.sizing import Config
+from stateful_models.engines.check import KVREF, Target
+from stateful_models.scopes.manager import ManagerFactory
+from stateful_models.scopes.pool import PoolFactory
+from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.pool import Subject, Transparent
+
+
+class TargetError(Exception):
+    """The named subject cannot be used; one line says why."""
+
+
+def find_target(name: str | None) -> Target:
+    """kvref, or the pool (three arguments) or manager (four) that this factory makes."""
+    if name is None:
+        return KVREF
+    factory = load(name)
+    manages = arguments(name, factory) == 4
+    claimed = getattr(factory, "profiles", None)
+    first = claimed[0] if isinstance(claimed, tuple) and claimed else KVREF.profiles[0]
+    sizes = (Config(1, 1, 1), 1, 1) if manages else (1, 1)
+    made = prove(name, lambda: factory(first, *sizes))
+    profiles = getattr(made, "profiles", KVREF.profiles) if claimed is None else claimed
+    if not isinstance(profiles, tuple) or not profiles or isinstance(profiles, Profile):
+        raise TargetError(f"{name}: `profiles` must be a tuple, with one Profile at least")
+    if not all(isinstance(profile, Profile) for profile in profiles):
+        raise TargetError(f"{name}: `profiles` must hold spec.profile.Profile values only")
+    return Target(
+        name,
+        None if manages else cast(PoolFactory, factory),
+        cast(ManagerFactory, factory) if manages else None,
+        profiles,
+        isinstance(made, Transparent),
+    )
+
+
+def load(name: str) -> Callable[..., object]:
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute) or "/" in module or module.endswith(".py"):
+        raise TargetError(f"{name}: a subject is named module:factory, as in an import")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        factory: object = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise TargetError(f"{name}: no module named {error.name}") from error
+    except AttributeError as error:
+        raise TargetError(f"{name}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{name}: importing it raised {type(error).__name__}: {error}") from error
+    if not callable(factory):
+        raise TargetError(f"{name} is {factory!r}, which cannot be called to make a subject")
+    return factory
+
+
+def arguments(name: str, factory: Callable[..., object]) -> int:
+    """How many positional arguments the factory takes."""
+    places = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return 3
+    if any(one.kind is Parameter.VAR_POSITIONAL for one in parameters):
+        return 3
+    taken = sum(one.kind in places and one.default is Parameter.empty for one in parameters)
+    if taken not in (3, 4):
+        raise TargetError(
+            f"{name} takes {taken} arguments; a pool is made from (profile, capacity, objects), "
+            "a manager from (profile, config, envs, objects)"
+        )
+    return taken
+
+
+def prove(name: str, build: Callable[[], object]) -> Subject[object]:
+    """One subject, made to see that the factory makes subjects at all."""
+    try:
+        subject = build()
+    except (Exception, SystemExit) as error:
+        raise TargetError(
+            f"{name}: making a subject raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(subject, Subject):
+        raise TargetError(
+            f"{name} makes {type(subject).__name__} objects, which are no Subject: "
+            "they lack perform(op) or reports"
+        )
+    told: object = subject.reports
+    if not isinstance(told, frozenset) or not all(isinstance(one, Aspect) for one in told):
+        raise TargetError(f"{name}: `reports` must be a frozenset of Aspect, not {told!r}")
+    return subject
+
+
+def travels(target: Target) -> bool:
+    """Whether other processes can be handed this factory."""
+    try:
+        pickle.dumps((target.pool, target.manager))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True

@@ -1,0 +1,27 @@
+"""One pool of a manager under test, as a pool under test: the manager's own policy and updates."""
+
+from spec.ops import EnvId, On, Op, Read, Reread, Response, Rewrite, Tier, Write
+from spec.profile import Profile
+from spec.sizing import Config
+from stateful_models.scopes.manager import ManagerFactory
+
+
+class PoolOfManager:
+    """The pool of `tier` in a manager of one environment, sized by its configuration."""
+
+    def __init__(
+        self, make: ManagerFactory, tier: Tier, profile: Profile, capacity: int, objects: int
+    ) -> None:
+        config = Config(capacity, capacity, capacity)
+        self.manager = make(profile, config, 1, objects)
+        self.reports = self.manager.reports
+        self.tier = tier
+
+    def perform(self, op: Op) -> Response:
+        if isinstance(op, (Read, Write, Reread, Rewrite)):
+            return self.manager.perform(op)
+        return self.manager.perform(On(self.tier, EnvId(0), op))
+
+    @property
+    def error(self) -> BaseException | None:
+        return getattr(self.manager, "error", None)

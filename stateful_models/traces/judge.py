@@ -1,0 +1,222 @@
+"""Judging a recorded run: the first record that breaks each law, and how many do."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import assert_never
+
+from msgspec import UNSET
+
+from spec.laws import TITLES
+from spec.ops import Contents, Key
+from spec.profile import Ownership, Profile
+from stateful_models.traces.format import (
+    AnyRecord,
+    Clear,
+    ClearAll,
+    ClearRecur,
+    End,
+    Get,
+    Header,
+    Leaving,
+    Load,
+    Lookup,
+    Mark,
+    OwnHeader,
+    Remains,
+    Set,
+    WmCopy,
+)
+from stateful_models.traces.pool import POLICY, Charge, PoolTrack
+from stateful_models.traces.reader import TraceReader
+from stateful_models.traces.values import contents_of, key_of, shown
+
+
+@dataclass
+class Breach:
+    """A law, how many records break it, and the first of them."""
+
+    law: str
+    record: int
+    line: int
+    expected: str
+    came: str
+    count: int = 1
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.law]
+
+
+@dataclass
+class TraceReport:
+    """What a trace holds, and what is wrong with it.
+
+    `shared_hits`: hits through the declared channel (M5), on another environment's entry.
+    `wrong_misses`: records that missed a key which a breach of P3 had removed, behind the record
+    that removed it.
+    """
+
+    path: Path
+    header: Header
+    counts: Counter[str] = field(default_factory=Counter)
+    breaches: dict[str, Breach] = field(default_factory=dict)
+    shared_hits: int = 0
+    wrong_misses: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> bool:
+        return not self.breaches
+
+    @property
+    def profile(self) -> Profile:
+        """What the header implies: the policy of its pools; the legacy path copies into slots."""
+        policy = POLICY[self.header.pools["wm"].strategy]
+        if isinstance(self.header, OwnHeader):
+            return Profile(policy, Ownership(self.header.ownership))
+        legacy = self.header.path == "legacy"
+        return Profile(policy, Ownership.COPY if legacy else Ownership.REFERENCE)
+
+    def charge(self, charges: list[Charge], record: int, line: int) -> None:
+        """A record counts once for each law that it breaks."""
+        for one in {one.law: one for one in reversed(charges)}.values():
+            known = self.breaches.get(one.law)
+            if known is None:
+                self.breaches[one.law] = Breach(one.law, record, line, one.expected, one.came)
+            else:
+                known.count += 1
+
+
+class TraceJudge:
+    """Follows one trace, pool by pool."""
+
+    def __init__(self, reader: TraceReader) -> None:
+        self.report = TraceReport(reader.path, reader.header)
+        copies = self.report.profile.ownership is Ownership.COPY
+        shapes = reader.header.pools.items()
+        self.pools = {name: PoolTrack.of(name, shape, copies) for name, shape in shapes}
+        self.recent: list[Get | Clear] = []
+        self.storer: dict[Key, int] = {}
+        self.own: dict[tuple[int, Key], Contents] = {}
+
+    def take(self, record: AnyRecord, line: int) -> None:
+        self.report.counts[type(record).__name__] += 1
+        charges = self.judge(record)
+        if charges:
+            self.report.charge(charges, record.i, line)
+        if not isinstance(record, (Get, Clear)):
+            if self.recent:
+                self.recent = []
+        elif self.recent and type(self.recent[-1]) is type(record):
+            self.recent = [*self.recent[-len(self.pools) :], record]
+        else:
+            self.recent = [record]
+
+    def judge(self, record: AnyRecord) -> list[Charge]:
+        match record:
+            case Get():
+                return self.on_get(record)
+            case Set():
+                return self.on_set(record)
+            case Clear():
+                return self.on_clear(record)
+            case Leaving():
+                return self.pools[record.p].on_leaving(record)
+            case Lookup():
+                return self.on_lookup(record)
+            case ClearRecur(parts=parts):
+                return self.cleared(parts, {"recur"})
+            case ClearAll(parts=parts):
+                return self.cleared(parts, set(self.pools))
+            case Load():
+                return self.pools[record.p].on_load(record)
+            case Remains():
+                return self.pools[record.p].on_remains(record)
+            case End():
+                return self.on_end()
+            case Mark() | WmCopy():
+                return []
+            case _:
+                assert_never(record)
+
+    def on_get(self, r: Get) -> list[Charge]:
+        pool, key = self.pools[r.p], key_of(r.k)
+        self.report.counts["hits"] += r.hit
+        if not r.hit and key in pool.lost:
+            self.report.wrong_misses.append((pool.lost[key], r.i))
+        charges = pool.on_get(r)
+        if r.p == "recur" and r.hit and isinstance(r.env, int):
+            charges += self.shared(r.env, key)
+        return charges
+
+    def shared(self, env: int, key: Key) -> list[Charge]:
+        """M5, S2: a hit on what another environment stored under this key."""
+        storer, entry = self.storer.get(key, env), self.pools["recur"].entry(key)
+        if storer == env or entry is None:
+            return []
+        self.report.shared_hits += 1
+        own = self.own.get((env, key), entry.as_set)
+        if own == entry.as_set:
+            return []
+        came = f"environment {storer}'s, {shown(entry.as_set)}"
+        return [Charge("S2", f"environment {env}'s own, {shown(own)}", came)]
+
+    def on_set(self, r: Set) -> list[Charge]:
+        pool = self.pools[r.p]
+        before = pool.size
+        charges = pool.on_set(r)
+        grown = pool.size - before
+        self.report.counts["evicted"] += r.new - grown if r.new else -grown
+        if r.p == "recur" and isinstance(r.env, int):
+            self.storer[key_of(r.k)] = r.env
+            self.own[r.env, key_of(r.k)] = contents_of(r.fp, r.sz)
+        return charges
+
+    def on_clear(self, r: Clear) -> list[Charge]:
+        if r.p == "recur":
+            self.storer.clear()
+            self.own.clear()
+        return self.pools[r.p].on_clear(r)
+
+    def on_lookup(self, r: Lookup) -> list[Charge]:
+        """M3: init, then recur if init missed; the answer is theirs."""
+        gets = [one for one in self.recent if isinstance(one, Get)][-r.parts :] if r.parts else []
+        asked = [f"init:{r.env}", self.recur_of(r.env)][: r.parts]
+        told = [one.p for one in gets if one.k == r.k]
+        found = gets[-1].hit if gets else False
+        source = ("init", "recur")[r.parts - 1] if found and r.parts else None
+        early = [one.hit for one in gets[:-1]]
+        complete = r.parts == 2 or found
+        if told != asked or source != r.source or any(early) or not complete:
+            came = f"{r.source} after asking {told}"
+            return [Charge("M3", f"{source} after asking {asked}", came)]
+        due = gets[-1].fp if found else UNSET
+        if isinstance(self.report.header, OwnHeader) and r.fp != due:
+            return [Charge("M3", f"the entry found, {due}", f"another value, {r.fp}")]
+        return []
+
+    def recur_of(self, env: int) -> str:
+        """The recur pool that an environment asks: its own, where each has one."""
+        return "recur" if "recur" in self.pools else f"recur:{env}"
+
+    def cleared(self, parts: int, due: set[str]) -> list[Charge]:
+        """M4: the pools cleared just now are those of the tier."""
+        clears = [one.p for one in self.recent if isinstance(one, Clear)]
+        last = clears[-parts:] if parts else []
+        if len(last) == len(due) and set(last) == due:
+            return []
+        return [Charge("M4", f"{sorted(due)} cleared", f"{sorted(last)} cleared")]
+
+    def on_end(self) -> list[Charge]:
+        if not isinstance(self.report.header, OwnHeader):
+            return []
+        return [charge for pool in self.pools.values() for charge in pool.unaccounted()]
+
+
+def check_trace(path: Path) -> TraceReport:
+    """Judge one file. Raises `TraceError` if it is no trace, with the line."""
+    reader = TraceReader(path)
+    judge = TraceJudge(reader)
+    for line in reader.records():
+        judge.take(line.record, line.number)
+    return judge.report
