@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kvref import EvictionStrategy, KVCacheManager, OnEvict, Ownership
 from kvref.tensors import KeysValues, Missing, SearchSession
-from tests.tensors.making import storages
+from tests.support.making import storages
 
 ENVS, SIMULATIONS, MOVES, CONTEXT = [0, 1], 50, 7, 12
 NEW = torch.randn(2, 2, 2, 2, 4)  # K and V of two tokens: (2, environments, heads, tokens, dim)

@@ -20,7 +20,7 @@ from kvref.tensors import KeysValues, Missing, SearchSession, by_latent, hash_st
 from spec.window import drop
 from tests.benchmarks.measure import best_of
 from tests.benchmarks.usual import UsualSearch
-from tests.tensors.making import storages
+from tests.support.making import storages
 
 ENVS, LAYERS, HEADS, HEAD_DIM, CONTEXT, NEW = 8, 2, 8, 96, 20, 2
 TOKEN = 2 * LAYERS * HEADS * HEAD_DIM * 4  # bytes: K and V of every layer, float32

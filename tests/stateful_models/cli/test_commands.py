@@ -1,0 +1,340 @@
+"""The command line: verdicts, exit statuses, one clear line for every mistake."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT, TRACES
+
+
+def kvref(*arguments: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "stateful_models", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def refused(run: "subprocess.CompletedProcess[str]", *words: str) -> None:
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert run.stderr.startswith("kvref: ")
+    assert run.stderr.count("\n") == 1, run.stderr
+    assert run.stdout == ""
+    for word in words:
+        assert word in run.stderr, run.stderr
+
+
+def test_kvref_conforms_at_small_scope(tmp_path: Path) -> None:
+    run = kvref("check", "--scope", "small", "--json", tmp_path / "out.json")
+    assert run.returncode == 0, run.stderr
+    assert "kvref conforms" in run.stdout
+    assert "Exhaustive within scope" in run.stdout
+    data = json.loads((tmp_path / "out.json").read_text())
+    assert data["conforms"] is True
+    assert data["state_shown"] is True
+    profiles = {(row["kind"], row["policy"], row["ownership"]) for row in data["rows"]}
+    assert len({one for one in profiles if one[0] == "pool"}) == 9
+    assert ("manager", "fifo", "reference") in profiles
+    assert all(row["transitions"] > 0 for row in data["rows"])
+
+
+def test_selection_by_policy_and_ownership(tmp_path: Path) -> None:
+    run = kvref(
+        "check", "--scope=small", "--policy=lru", "--ownership=sealed", "--no-symmetry",
+        "--jobs=1", "--json", tmp_path / "out.json",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert {(row["policy"], row["ownership"]) for row in rows} == {("lru", "sealed")}
+    assert all(row["states"] == row["represented"] for row in rows)
+
+
+@pytest.mark.parametrize("name", ["CachetoolsLru", "CachetoolsFifo"])
+def test_a_peer_from_the_registry_conforms(name: str) -> None:
+    run = kvref("check", f"tests.support.adapters:{name}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "as to answers only" in run.stdout, "what a black box does not establish is said"
+    assert "Not judged" in run.stdout
+    assert "P4 slot" in run.stdout
+
+
+def test_a_semantic_choice_makes_the_difference() -> None:
+    """cachetools' FIFO renews on update: right under the profile that says so, wrong otherwise."""
+    run = kvref("check", "tests.support.adapters:CachetoolsFifoAsIfKeepingAge")
+    assert run.returncode == 1
+    assert "set k0" in run.stdout
+
+
+def test_a_broken_cache_is_shown_and_reproduced(tmp_path: Path) -> None:
+    repro = tmp_path / "test_repro.py"
+    run = kvref("check", "tests.support.adapters:Broken", "--scope=small", "--repro", repro)
+    assert run.returncode == 1
+    assert "breaks" in run.stdout
+    for piece in ("set k0 = o0", "set k1 = o0", "get k0", "expected:", "observed:", "[k0=o0 | -]"):
+        assert piece in run.stdout, run.stdout
+    again = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(repro)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "1 failed" in again.stdout
+    assert "AssertionError" in again.stdout
+    mended = "tests.support.adapters import CachetoolsLru as Broken"
+    repro.write_text(repro.read_text().replace("tests.support.adapters import Broken", mended))
+    fixed = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(repro)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert fixed.returncode == 0, fixed.stdout
+
+
+def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
+    repro = tmp_path / "test_repro.py"
+    subject = "stateful_models.bugs.caches.lookup_asks_both:LookupAsksBoth"
+    run = kvref("check", subject, "--scope=small", "--repro", repro)
+    assert run.returncode == 1
+    assert "M3 lookup order" in run.stdout
+    assert "Lookup(env=0, key=0)" in repro.read_text()
+    again = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(repro)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 failed" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("nowhere:Cache", ("nowhere:Cache", "no module named nowhere")),
+        ("tests.support.adapters:Missing", ("Missing",)),
+        ("tests.support.adapters", ("module:factory",)),
+        ("tests.support.adapters:", ("module:factory",)),
+        ("tests.support.adapters:NOT_CALLABLE", ("3",)),
+        ("tests.support.adapters:NoSubject", ("no Subject", "perform")),
+        ("tests.support.adapters:TakesAnything", ("no Subject", "perform")),
+        ("tests.support.adapters:Unbuildable", ("OSError", "no such device")),
+        ("tests.support.adapters:NoProfiles", ("profiles",)),
+        ("tests.support.raises_on_import:Cache", ("RuntimeError", "half-finished adapter")),
+        ("tests.support.exits_on_import:Cache", ("SystemExit",)),
+        ("tests.support.adapters:BareProfile", ("profiles", "tuple")),
+        ("tests.support.adapters:WordyReports", ("reports", "'slots'")),
+        ("tests.support.adapters:LateFailure", ("capacity 2", "MemoryError", "too large")),
+        ("tests.support.adapters:BadAbstract", ("abstract()", "OSError")),
+        (
+            "tests.support.adapters:refused_arguments",
+            ("takes 1 arguments", "profile, capacity, objects"),
+        ),
+        ("./tests/support/adapters.py:Broken", ("module:factory",)),
+    ],
+)
+def test_an_unusable_subject_is_one_clear_line(subject: str, words: tuple[str, ...]) -> None:
+    refused(kvref("check", subject), *words)
+
+
+USAGE = pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "--scope", "huge"),
+        ("check", "--policy", "mru"),
+        ("check", "--ownership", "borrowed"),
+        ("check", "--jobs", "0"),
+        ("check", "--jobs", "many"),
+        ("check", "--nonsense"),
+        ("check", "a:b", "c:d"),
+        ("chekc",),
+        (),
+        ("trace",),
+        ("trace", "check"),
+        ("trace", "info"),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("made_by_a_function", 1), ("UntoldSlots", 1), ("manager_by_a_function", 3)]
+)
+def test_right_caches_conform_however_they_are_made(name: str, rows: int) -> None:
+    """One profile is claimed: a row for the pool; for a manager, two of its pools and itself."""
+    run = kvref("check", f"tests.support.adapters:{name}", "--scope=small")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("conforms") == rows + 1, run.stdout
+
+
+def test_a_factory_that_cannot_travel_gets_one_process() -> None:
+    run = kvref("check", "tests.support.adapters:LOCAL", "--scope=small", "--jobs=2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "one process" in run.stderr
+
+
+def test_search_safe_sizes_can_be_checked() -> None:
+    run = kvref("check", "tests.support.adapters:SearchSafe", "--scope=small")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "search-safe" in run.stdout, "a choice that is not the usual one is shown"
+
+
+def test_an_exit_is_no_verdict() -> None:
+    run = kvref("check", "tests.support.adapters:Exits", "--scope=small")
+    assert run.returncode == 1
+    assert "refused (SystemExit" in run.stdout
+
+
+def test_a_lookup_in_the_wrong_order_is_called_that() -> None:
+    run = kvref("check", "tests.support.adapters:RecurFirst", "--scope=small")
+    assert run.returncode == 1
+    assert "breaks M3 lookup order (manager lru reference)" in run.stdout
+
+
+def test_a_full_disk_is_one_clear_line() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "stateful_models", "check", "--scope=small", "--jobs=1"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "Traceback" not in run.stderr
+    assert "kvref: cannot go on: No space left on device" in run.stderr
+
+
+def heed_interrupts() -> None:
+    """A background shell may have had its children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_interrupting_is_no_verdict() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "stateful_models", "check", "--jobs=1"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+    ) as run:
+        time.sleep(3)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert told.splitlines()[-1] == "kvref: interrupted"
+    assert "Traceback" not in told
+
+
+def test_version() -> None:
+    assert kvref("--version").stdout.startswith("kvref ")
+
+
+@USAGE
+def test_usage_errors_are_one_clear_line(arguments: tuple[str, ...]) -> None:
+    refused(kvref(*arguments))
+
+
+def test_a_profile_that_the_subject_does_not_claim() -> None:
+    refused(
+        kvref("check", "tests.support.adapters:CachetoolsLru", "--policy=fifo"), "CachetoolsLru"
+    )
+
+
+def test_unwritable_results_are_refused_before_the_run(tmp_path: Path) -> None:
+    refused(kvref("check", "--json", tmp_path / "no" / "out.json"), "no such folder")
+    refused(kvref("check", "--repro", tmp_path), "a folder")
+
+
+def test_trace_check_accepts_and_rejects(tmp_path: Path) -> None:
+    accepted, wrong = next(TRACES.glob("e1_*")), next(TRACES.glob("e4_*"))
+    assert kvref("trace", "check", accepted).returncode == 0
+    run = kvref("trace", "check", accepted, wrong, "--json", tmp_path / "out.json")
+    assert run.returncode == 1
+    for piece in ("accepted", "P3 victim", "111", "record 156", "record 165"):
+        assert piece in run.stdout, run.stdout
+    first, second = json.loads((tmp_path / "out.json").read_text())
+    assert first["accepted"]
+    assert not first["breaches"]
+    assert {one["law"]: one["count"] for one in second["breaches"]}["P3"] == 111
+
+
+def test_one_bad_trace_does_not_hide_the_others(tmp_path: Path) -> None:
+    good, wrong = next(TRACES.glob("g1_*")), tmp_path / "missing.jsonl"
+    run = kvref("trace", "check", wrong, good, "--json", tmp_path / "out.json")
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert "S2" in run.stdout
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 1
+
+
+def test_trace_info_summarises() -> None:
+    run = kvref("trace", "info", next(TRACES.glob("g1_*")))
+    assert run.returncode == 0
+    for piece in ("opendilab/LightZero", "manager path", "fifo reference", "recur 400", "3,150"):
+        assert piece in run.stdout, run.stdout
+
+
+def test_a_bad_trace_is_one_clear_line(tmp_path: Path) -> None:
+    refused(kvref("trace", "check", tmp_path / "missing.jsonl"), "missing.jsonl")
+    whole = gzip.decompress(next(TRACES.glob("g1_*")).read_bytes())
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(whole[:100_000])
+    refused(kvref("trace", "check", cut), "cut.jsonl:", "cut off")
+    refused(kvref("trace", "info", cut), "cut off")
+
+
+def test_help_is_for_newcomers() -> None:
+    run = kvref("--help")
+    assert run.returncode == 0
+    assert "check" in run.stdout
+    assert "trace" in run.stdout
+
+
+def test_isolate_says_what_was_exhausted_and_shows_the_channel(tmp_path: Path) -> None:
+    run = kvref("isolate", "--json", tmp_path / "out.json")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("isolated, histories of any length") == 4
+    for kind in ("presence", "contents", "eviction"):
+        assert f"  {kind}\n    1. env " in run.stdout
+    verdicts = json.loads((tmp_path / "out.json").read_text())
+    assert [(one["law"], one["closed"], one["pairs"]) for one in verdicts] == [
+        ("M2", True, 825),
+        ("M2", True, 825),
+        ("M5", True, 625),
+        ("M5", True, 625),
+    ]
+
+
+def test_isolate_shows_the_shortest_history_that_tells() -> None:
+    run = kvref("isolate", "stateful_models.bugs.caches.shared_cursor:SharedCursor")
+    assert run.returncode == 1, run.stderr
+    assert "SharedCursor breaks M2: env 0 observes another (answer)" in run.stdout
+    assert "1. env 1: init set k0 = o2\n    2. env 0: init set k0 = o0" in run.stdout
+    assert "slot 1; without the others: slot 0" in run.stdout
+
+
+def test_isolate_refuses_what_it_cannot_compare() -> None:
+    refused(
+        kvref("isolate", "stateful_models.reference.pool:KvrefPool"), "a manager with an abstract()"
+    )
+    refused(kvref("isolate", "no_such_module:Thing"), "no_such_module")
+    refused(kvref("isolate", "--envs", "1"), "--envs")

@@ -1,0 +1,100 @@
+"""Random histories find what the explorer merges away, and give it back cut down."""
+
+from functools import partial
+
+from spec.ops import Clear, Op, Set, Tier
+from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
+from stateful_models.bugs.caches.graveyard import Graveyard
+from stateful_models.engines.judge import first_divergence
+from stateful_models.engines.sample import sample
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.pool import PoolSubject
+from stateful_models.subjects.pool_of_manager import PoolOfManager
+from tests.support.exploring import explore_pool
+
+
+class StaleRing(PoolSubject):
+    """A clear forgets keys and cursor, not which key each slot had: a live key dies later."""
+
+    reports = frozenset({Aspect.SLOTS})
+    profiles = (FIFO_REFERENCE,)
+
+    def start(self, profile: Profile, capacity: int) -> None:
+        self.values: list[object] = [None] * capacity
+        self.slot_of: dict[int, int] = {}
+        self.key_in: dict[int, int] = {}
+        self.cursor = 0
+
+    def get(self, key: int) -> object | None:
+        slot = self.slot_of.get(key)
+        return None if slot is None else self.values[slot]
+
+    def set(self, key: int, value: object, rank: float) -> int:
+        slot = self.slot_of.get(key)
+        if slot is None:
+            slot = self.cursor
+            self.cursor = (slot + 1) % len(self.values)
+            self.slot_of.pop(self.key_in.get(slot, -1), None)
+            self.slot_of[key], self.key_in[slot] = slot, key
+        self.values[slot] = value
+        return slot
+
+    def clear(self) -> None:
+        self.slot_of.clear()
+        self.cursor = 0
+
+
+SCOPE = PoolScope(FIFO_REFERENCE, 2, keys=3, objects=2)
+
+
+def test_the_explorer_alone_misses_it() -> None:
+    """This is the limit that the output states; without it `sample` would not be needed."""
+    assert explore_pool(SCOPE, StaleRing).divergence is None
+
+
+def test_sampling_finds_it_and_cuts_it_down() -> None:
+    build = partial(SCOPE.build, StaleRing)
+    found = sample(SCOPE, build, 200)
+    assert found is not None
+    assert any(isinstance(op, Clear) for op in found.history)
+    assert len(found.history) <= 7
+    for place in range(len(found.history)):
+        shorter: tuple[Op, ...] = (*found.history[:place], *found.history[place + 1 :])
+        assert first_divergence(SCOPE, build, shorter) is None
+
+
+def test_cutting_down_ends_where_the_last_look_is_put_back() -> None:
+    """Without its last operation, a look at what is kept alive, such a history finds it anew."""
+    scope = PoolScope(FIFO_REFERENCE, 1, keys=2, objects=2)
+    found = sample(scope, partial(scope.build, Graveyard), 20)
+    assert found is not None
+    assert len(found.history) == 3  # what is set leaves, and is looked for
+
+
+def test_sampling_is_repeatable() -> None:
+    build = partial(SCOPE.build, StaleRing)
+    assert sample(SCOPE, build, 200) == sample(SCOPE, build, 200)
+
+
+def test_kvref_passes() -> None:
+    for profile in (LRU_REFERENCE, PRIORITY_REFERENCE):
+        scope = PoolScope(profile, 2, keys=4, objects=2)
+        assert sample(scope, partial(scope.build, KvrefPool), 60) is None
+
+
+class IgnoresUpdates(KvrefManager):
+    def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> int:
+        there = self.pool(tier, env)
+        return there._slots[key] if key in there else super().set(tier, env, key, value, rank)
+
+
+def test_a_managers_own_pools_are_held_to_the_pool_laws() -> None:
+    for tier in (Tier.INIT, Tier.RECUR):
+        right = partial(PoolOfManager, KvrefManager, tier)
+        assert explore_pool(SCOPE, right).divergence is None
+        found = explore_pool(SCOPE, partial(PoolOfManager, IgnoresUpdates, tier)).divergence
+        assert found is not None
+        assert [type(op) for op in found.history[:2]] == [Set, Set]

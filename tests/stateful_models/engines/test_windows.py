@@ -1,0 +1,170 @@
+"""W1 to W6: windows, exhaustively within small scopes; exhibits that must be rejected."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, WindowOp, drop
+from spec.window_laws import EVERY, WINDOW
+from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
+from stateful_models.bugs.tensors.plain import PlainLayer, PlainWindows, windows_of
+from stateful_models.engines.explore import Explorer, Report
+from stateful_models.engines.sample import sample
+from stateful_models.engines.windows import counterexample, explained
+from stateful_models.reference.windows import KvrefWindows
+from stateful_models.scopes.windows import WindowScope
+from stateful_models.subjects.pool import SubjectError
+from stateful_models.subjects.windows import WindowLike, WindowSubject
+from tests.support.paths import ROOT
+
+ALONE = tuple(op for op in EVERY if op not in (Clone, Fork))
+KIN = (Update, Seal, Clone, Fork)
+UNPRUNED = tuple(op for op in EVERY if op is not Prune)
+
+
+def explore(
+    scope: WindowScope, subject: type[WindowSubject] = KvrefWindows
+) -> Report[object, WindowOp]:
+    return Explorer(scope, partial(scope.build, subject)).run()
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("samples", [1, 2])
+def test_window_refines_the_specification(capacity: int, samples: int) -> None:
+    """Updates of 1 to 7 tokens. A state is a size, a phase, sealed or not, so many samples.
+
+    Sizes 0 to capacity; phase 1 is reached by filling the window when it holds one token, and by
+    removing tokens every size has it; pruning leads from `samples` down to none.
+    """
+    report = explore(WindowScope(capacity, samples, operations=ALONE))
+    assert report.divergence is None
+    assert report.states == (capacity + 1) * 2 * 2 * (samples + 1)
+    impossible = {"R3"} if samples == 2 else {"R3", "W5"}
+    impossible |= {"W1"} if capacity < 3 else set()
+    impossible |= {"W2"} if capacity < 2 else set()
+    assert report.missing == impossible
+
+
+def test_layers_one_by_one() -> None:
+    """Uneven layers, K and V of unequal length: refused where they must be."""
+    report = explore(WindowScope(2, 1, 2, most=2, by_layer=True, operations=ALONE))
+    assert report.divergence is None
+
+
+def test_families_of_windows() -> None:
+    """Clones and forks of one another, both of them written: nobody sees the other's tokens."""
+    report = explore(WindowScope(2, places=2, most=3, operations=UNPRUNED))
+    assert report.divergence is None
+    assert "R3" not in report.missing
+
+
+def test_larger_families_sampled() -> None:
+    scope = WindowScope(5, samples=2, layers=2, places=3, most=6)
+    assert sample(scope, partial(scope.build, KvrefWindows), 120) is None
+
+
+def test_every_law_occurs_somewhere() -> None:
+    one = explore(WindowScope(3, 2, operations=ALONE)).missing
+    two = explore(WindowScope(1, places=2, most=1, operations=(Seal, Clone, *ALONE))).missing
+    assert one & two == frozenset()
+    assert {law.code for law in WINDOW} == {"W1", "W2", "W3", "W4", "W5", "W6", "R3", "R4"}
+
+
+@pytest.mark.parametrize("exhibit", WINDOWS, ids=lambda e: e.subject.__name__)
+def test_exhibit_is_rejected(exhibit: WindowExhibit) -> None:
+    found = counterexample(exhibit.subject)
+    assert found is not None
+    assert len(found.history) == exhibit.operations, exhibit.why
+    assert exhibit.law in found.laws
+
+
+def test_the_plain_design_done_right_is_accepted() -> None:
+    assert counterexample(PlainWindows) is None
+
+
+class Reticent(PlainWindows):
+    """Windows that cannot be sealed nor forked, and do not say what they dropped."""
+
+    operations = (Update, Prune, RemoveNewest, Reset, Clone)
+    tells_first = False
+
+    def first(self, window: object) -> int:
+        raise AssertionError("asked nevertheless")
+
+
+def test_windows_are_not_asked_what_they_do_not_offer() -> None:
+    assert counterexample(Reticent) is None
+
+
+def test_a_counterexample_is_explained() -> None:
+    broken = next(one for one in WINDOWS if one.law == "W2")
+    found = counterexample(broken.subject)
+    assert found is not None
+    told = explained(found).splitlines()
+    assert told[0] == "breaks W2, W6:"
+    assert told[1] == "  1. Update(at=0, k=((0, 1), (2, 3)), v=((0, 1), (2, 3)), layer=None)"
+    assert told[2] == "  2. Update(at=0, k=((4, 5),), v=((4, 5),), layer=None)"
+    assert told[3].startswith("  expected Done(), Shelf(")
+    assert told[4].startswith("  came     Done(), Shelf(")
+    assert "\n".join(told[:3]) in (ROOT / "README.md").read_text()
+
+
+class WritesItsInput(PlainLayer):
+    def update(self, k: torch.Tensor, v: torch.Tensor) -> None:
+        super().update(k, v)
+        k.zero_()
+
+
+class Keeps(PlainWindows):
+    """Windows that hand out numpy arrays."""
+
+    def get(self, window: object, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        k, v = super().get(window, layer)  # type: ignore[arg-type]  # a PlainWindow
+        return k.numpy(), v.numpy()  # type: ignore[return-value]  # wrong on purpose
+
+
+class NoPrune(PlainWindows):
+    def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
+        made = super().make(samples, capacity, layers)
+        made.prune = None  # type: ignore[method-assign,assignment]  # wrong on purpose
+        return made
+
+
+class Misspelt(PlainWindows):
+    operations = ("Update",)  # type: ignore[assignment]  # wrong on purpose
+
+
+class Nothing(PlainWindows):
+    operations = ()
+
+
+def test_a_window_that_writes_into_its_input_is_rejected() -> None:
+    found = counterexample(windows_of(WritesItsInput, "WritesItsInput"))
+    assert found is not None
+    assert "wrote into the tensors" in str(found.error)
+
+
+@pytest.mark.parametrize(
+    ("subject", "word"),
+    [
+        (Keeps, "ndarray"),
+        (NoPrune, "has no prune"),
+        (Misspelt, "unknown: .'Update'"),
+        (Nothing, "Update is missing"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(subject: type[WindowSubject], word: str) -> None:
+    with pytest.raises(SubjectError, match=word):
+        counterexample(subject)
+
+
+def test_every_law_has_an_exhibit() -> None:
+    assert {exhibit.law for exhibit in WINDOWS} == {law.code for law in WINDOW}
+
+
+def test_drop_by_hand() -> None:
+    """W2, from its words: (capacity, size, new) -> dropped."""
+    table = {(4, 4, 1): 2, (4, 3, 1): 0, (4, 3, 2): 2, (4, 4, 4): 4, (5, 5, 5): 5, (3, 1, 3): 1}
+    table |= {(20, 20, 2): 2, (20, 19, 2): 2, (20, 18, 2): 0, (3, 3, 3): 3, (1, 1, 1): 1}
+    assert {case: drop(*case) for case in table} == table

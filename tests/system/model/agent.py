@@ -1,0 +1,153 @@
+"""An agent that plays several environments: search, act, observe, search again, until they end.
+
+Each of its predictions is compared with the oracle's as it is made.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kvref import KVCacheManager
+from kvref.tensors import KeysValues, Missing, SearchSession, Source, Step, hash_state
+from spec.window import drop
+from tests.system.model.oracle import recomputed
+from tests.system.model.transformer import WIDTH, Outputs, WorldModel
+from tests.system.model.tree import Node, descend, grow
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How far a prediction is from the oracle's, and where its context came from."""
+
+    error: float
+    source: Source
+    depth: int
+    padded: bool
+
+
+def deviation(got: Outputs, expected: Outputs) -> float:
+    """The largest difference at the last two tokens, over all predictions."""
+    pairs = zip(got, expected, strict=True)
+    return max(float((a[0, -2:] - b[0, -2:]).abs().max()) for a, b in pairs)
+
+
+class Agent:
+    def __init__(
+        self,
+        model: WorldModel,
+        manager: KVCacheManager[KeysValues],
+        context_length: int,
+        session: type[SearchSession] = SearchSession,
+        seed: int = 0,
+    ) -> None:
+        self.model, self.capacity = model, context_length
+        self.envs = list(range(manager.env_num))
+        self.random = torch.Generator().manual_seed(seed)
+        self.nodes: dict[tuple[int, int], Node] = {}
+        self.session = session(manager, self.rebuild, context_length=context_length)
+        self.roots = [self.begin(env) for env in self.envs]
+
+    def observed(self, tokens: int) -> Tensor:
+        """What an environment shows: noise will do."""
+        made = torch.randn(tokens, WIDTH, generator=self.random, dtype=torch.float64)
+        return made.to(self.model.device, self.model.dtype)
+
+    def known(self, env: int, node: Node) -> Node:
+        self.nodes[env, hash_state(node.latent)] = node
+        return node
+
+    def begin(self, env: int) -> Node:
+        """A new episode, its first context of another length than the other environments'."""
+        chunks = (self.observed(1 + 2 * (env % 3)),)
+        window = self.model.window(1, self.capacity)
+        return self.known(env, self.node(chunks, chunks[0][-1], self.prefill(window, chunks)))
+
+    def node(self, chunks: tuple[Tensor, ...], latent: Tensor, told: Outputs, row: int = 0) -> Node:
+        policy = told.policy[row, -1].softmax(-1).tolist()
+        return Node(chunks, latent.clone(), policy, float(told.value[row, -1]))
+
+    def prefill(self, window: KeysValues, chunks: tuple[Tensor, ...]) -> Outputs:
+        """Append a history to an empty window, chunk by chunk; the last chunk's predictions."""
+        start = 0
+        for chunk in chunks:
+            end, new = start + len(chunk), len(chunk)
+            keeps = window.size - drop(self.capacity, window.size, new)
+            mask = torch.ones(1, 1, new, keeps + new, dtype=torch.bool, device=self.model.device)
+            positions = torch.arange(start, end, device=self.model.device)[None]
+            told = self.model.run(chunk[None], positions, mask.tril(keeps), window)
+            start = end
+        return told
+
+    def rebuild(self, missing: Missing) -> list[KeysValues]:
+        windows = []
+        for env, latent in zip(missing.env_ids, missing.latents, strict=True):
+            window = self.model.window(1, self.capacity)
+            self.prefill(window, self.nodes[env, hash_state(latent)].chunks)
+            windows.append(window)
+        return windows
+
+    def search(self, simulations: int) -> Iterator[Prediction]:
+        """From the present roots; all environments simulate at once."""
+        self.session.root(self.envs, torch.stack([root.latent for root in self.roots]))
+        for _ in range(simulations):
+            paths = [descend(root) for root in self.roots]
+            parents = [path[-1] for path, _ in paths]
+            actions = [action for _, action in paths]
+            latents = torch.stack([node.latent for node in parents])
+            with self.session.step(self.envs, latents) as step:
+                children = self.imagine(step, parents, actions)
+                step.children(torch.stack([child.latent for child, _ in children]))
+            for (path, action), (child, seen) in zip(paths, children, strict=True):
+                grow(path, action, child)
+                yield seen
+
+    def imagine(
+        self, step: Step, parents: list[Node], actions: list[int]
+    ) -> list[tuple[Node, Prediction]]:
+        """The action's token, which predicts the next latent state, and then that one's token."""
+        acted = self.model.actions[actions][:, None]
+        first = self.model.run(acted, step.positions(1), step.mask(1), step.keys_values)
+        second = self.model.run(first.latent, step.positions(1), step.mask(1), step.keys_values)
+        return self.made(step, parents, acted, first, first.latent, second)
+
+    def act(self, ends: frozenset[int] = frozenset()) -> Iterator[Prediction]:
+        """Play the favourite actions; environments that end begin anew."""
+        actions = [root.favourite() for root in self.roots]
+        latents = torch.stack([root.latent for root in self.roots])
+        observed = self.observed(len(self.envs))[:, None]
+        with self.session.advance(self.envs, latents) as step:
+            acted = self.model.actions[actions][:, None]
+            first = self.model.run(acted, step.positions(1), step.mask(1), step.keys_values)
+            second = self.model.run(observed, step.positions(1), step.mask(1), step.keys_values)
+            made = self.made(step, self.roots, acted, first, observed, second)
+            step.children(torch.stack([node.latent for node, _ in made]))
+        for env, (node, seen) in enumerate(made):
+            self.roots[env] = node
+            if env in ends:
+                self.session.end_episode(env)
+                self.roots[env] = self.begin(env)
+            yield seen
+
+    def made(
+        self,
+        step: Step,
+        parents: list[Node],
+        acted: Tensor,
+        first: Outputs,
+        latent: Tensor,
+        second: Outputs,
+    ) -> list[tuple[Node, Prediction]]:
+        """A node for each row, and how its predictions compare with the oracle's."""
+        told = Outputs(*(torch.cat(pair, dim=1) for pair in zip(first, second, strict=True)))
+        nodes = []
+        for row, parent in enumerate(parents):
+            chunks = (*parent.chunks, torch.cat((acted[row], latent[row])))
+            got = Outputs(*(one[row : row + 1] for one in told))
+            error = deviation(got, recomputed(self.model, chunks, self.capacity))
+            padded = step.lengths[row] < max(step.lengths)
+            seen = Prediction(error, step.sources[row], len(chunks), padded)
+            node = self.node(chunks, latent[row, -1], told, row)
+            nodes.append((self.known(self.envs[row], node), seen))
+        return nodes

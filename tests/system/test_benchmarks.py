@@ -1,0 +1,32 @@
+"""The benchmarks run and print their ratios; what the ratios are is not a matter for tests."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize(
+    ("name", "pieces"),
+    [
+        ("pool", ("FIFO", "LRU", "PRIORITY", "cachetools", "cachebox", "lru-dict")),
+        ("explorer", ("checked transitions/s", "specification alone")),
+        ("search", ("clone per lookup and store", "COPY", "SEALED with forks", "hash_states")),
+        ("windows", ("of the time of a clone", "of the bytes of its tokens")),
+        ("recording", ("128 residents", "of the time of decoding", "eight times the records")),
+        ("memory", ("REFERENCE", "SEALED", "COPY", "most in the second half")),
+    ],
+)
+def test_benchmark_prints_ratios(name: str, pieces: tuple[str, ...]) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", f"tests.benchmarks.{name}", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    for piece in pieces:
+        assert piece in run.stdout

@@ -1,0 +1,100 @@
+"""What imports what, and that the types are really there."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kvref
+from tests.support.paths import ROOT
+
+
+def imports(package: str) -> Iterator[tuple[Path, str]]:
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from ((path, alias.name.split(".")[0]) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: relative import"
+                yield path, (node.module or "").split(".")[0]
+
+
+def test_spec_imports_the_standard_library_only() -> None:
+    allowed = sys.stdlib_module_names | {"spec"}
+    assert [(p, name) for p, name in imports("spec") if name not in allowed] == []
+
+
+def test_spec_does_no_io() -> None:
+    noisy = {"os", "sys", "io", "pathlib", "subprocess", "socket", "logging", "random", "time"}
+    assert [(p, name) for p, name in imports("spec") if name in noisy] == []
+
+
+def test_kvref_and_its_oracle_share_nothing() -> None:
+    foreign = {"spec", "stateful_models", "tests"}
+    assert [(p, name) for p, name in imports("kvref") if name in foreign] == []
+
+
+def test_import_contracts_hold() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("module", ["torch", "numpy", "hypothesis", "typer", "rich"])
+def test_importing_kvref_stays_light(module: str) -> None:
+    code = f"import sys, kvref; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_packages_are_typed() -> None:
+    for package in ("spec", "kvref", "stateful_models"):
+        assert (ROOT / package / "py.typed").exists()
+
+
+def test_no_any_in_public_signatures() -> None:
+    for package in ("spec", "kvref", "stateful_models"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                    continue
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                hints = [one.annotation for one in arguments] + [node.returns]
+                names = {
+                    name.id
+                    for hint in hints
+                    if hint is not None
+                    for name in ast.walk(hint)
+                    if isinstance(name, ast.Name)
+                }
+                assert "Any" not in names, f"{path}:{node.lineno} {node.name}"
+
+
+def test_every_public_name_is_documented() -> None:
+    for name in kvref.__all__:
+        if name not in ("Event", "OnEvict", "Priority", "Rank"):  # aliases have none of their own
+            assert inspect.getdoc(getattr(kvref, name)), name
+
+
+def test_top_level_is_what_the_design_says() -> None:
+    run = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        pytest.skip("not a git checkout")
+    tops = {line.split("/")[0] for line in run.stdout.splitlines()}
+    assert {top for top in tops if not top.startswith(".")} <= {
+        "spec",
+        "kvref",
+        "stateful_models",
+        "tests",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+    }
