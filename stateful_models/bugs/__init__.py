@@ -1,0 +1,1 @@
+"""The museum: one file a wrong cache, and the matrix of who catches it."""

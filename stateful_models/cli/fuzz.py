@@ -15,12 +15,13 @@ from rich.table import Table
 from spec.laws import CACHE, TITLES
 from stateful_models.cli.console import complain, output, refuse, telling, writable, write_json
 from stateful_models.cli.console import write_text as write
-from stateful_models.engines.check import Target, title
+from stateful_models.cli.subject import named
+from stateful_models.engines.check import title
 from stateful_models.engines.workers import workers
 from stateful_models.reports.repro import repro, source
 from stateful_models.reports.timeline import operation, timeline
-from stateful_models.subjects.loading import TargetError, find_target, travels
-from stateful_models.subjects.pool import SubjectError
+from stateful_models.subjects.protocol import SubjectError
+from stateful_models.subjects.target import Target
 
 if TYPE_CHECKING:
     from stateful_models.engines.fuzz import Found, Record, Store
@@ -75,12 +76,12 @@ def fuzz_command(
         refuse("--redis needs its client: pip install 'kvref[redis]'")
     from stateful_models.engines.fuzz import CampaignError, Store
 
+    target = named(subject)
     try:
-        target = find_target(subject)
         store = Store(database, redis)
         store.check()
         record = store.record(target.name)
-    except (TargetError, CampaignError) as error:
+    except CampaignError as error:
         refuse(str(error))
     found = campaigned(target, record, store, 60 * minutes, jobs)
     console = output()
@@ -108,7 +109,7 @@ def campaigned(
     """The first thing found, if anything is; with progress shown."""
     from stateful_models.engines.fuzz import campaign
 
-    if jobs > 1 and not travels(target):
+    if jobs > 1 and not target.travels:
         complain(f"{target.name} is not a module's own, so one process it is")
         jobs = 1
     found: Found | None = None

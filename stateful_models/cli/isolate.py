@@ -16,7 +16,8 @@ from spec.history import init_operation
 from spec.ops import EnvId, Lookup, ManagerOp, On
 from spec.profile import Profile, RecurScope
 from stateful_models.cli.console import output, refuse, watching, writable, write_json
-from stateful_models.engines.check import KVREF, Target, Watch
+from stateful_models.cli.subject import named
+from stateful_models.engines.check import Watch
 from stateful_models.engines.isolation import (
     Driven,
     Interference,
@@ -26,8 +27,9 @@ from stateful_models.engines.isolation import (
     Specified,
     everything,
 )
+from stateful_models.reference.target import KVREF
 from stateful_models.reports.timeline import answer, key_name, operation
-from stateful_models.subjects.loading import TargetError, find_target
+from stateful_models.subjects.target import Target
 
 KINDS = ("presence", "contents", "eviction")
 
@@ -143,10 +145,7 @@ def isolate_command(
 ) -> None:
     """Compare two runs: all operations, and those of one environment alone."""
     writable(json)
-    try:
-        target = find_target(subject)
-    except TargetError as error:
-        refuse(str(error))
+    target = named(subject)
     if target.manager is None or not target.transparent:
         refuse(f"{target.name}: isolation is a matter of a manager with an abstract() method")
     with watching() as watch:

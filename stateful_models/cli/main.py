@@ -1,49 +1,31 @@
-"""The command line: `kvref check`, `kvref isolate`, `kvref trace check`, `kvref trace info`.
+"""The command line: its commands, and the exit status of each.
 
-Exit status: 0 conforms, 1 a law is broken, 2 usage or input.
+0: what was asked holds. 1: a law is broken. 2: usage or input. 130: interrupted.
 """
 
-import os
 import sys
-from concurrent.futures import BrokenExecutor
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from spec.profile import Ownership, Policy, Profile
 from stateful_models.cli.bugs import bugs_command
-from stateful_models.cli.console import (
-    complain,
-    output,
-    refuse,
-    watching,
-    writable,
-    write_json,
-    write_text,
-)
+from stateful_models.cli.check import check_command
+from stateful_models.cli.console import refuse
 from stateful_models.cli.contracts import contracts_command
 from stateful_models.cli.fuzz import fuzz_command
 from stateful_models.cli.isolate import isolate_command
 from stateful_models.cli.search import search_command
 from stateful_models.cli.trace import traces
-from stateful_models.engines.check import Row, Target, check, selected
-from stateful_models.engines.workers import workers
-from stateful_models.reports.repro import repro
-from stateful_models.reports.table import as_data, conclude, table
-from stateful_models.reports.timeline import timeline
-from stateful_models.scopes.presets import ScopeName
-from stateful_models.subjects.loading import TargetError, find_target, travels
-from stateful_models.subjects.pool import SubjectError
 
 app: Final = typer.Typer(
     help="The formally specified reference for the KV cache of tree-searching world models.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(traces, name="trace")
+app.command("check")(check_command)
 app.command("isolate")(isolate_command)
+app.add_typer(traces, name="trace")
 app.command("contracts")(contracts_command)
 app.command("search")(search_command)
 app.command("bugs")(bugs_command)
@@ -63,67 +45,6 @@ def kvref(
     ] = False,
 ) -> None:
     """The formally specified reference for the KV cache of tree-searching world models."""
-
-
-def explored(
-    target: Target, scope: ScopeName, profiles: tuple[Profile, ...], symmetry: bool, jobs: int
-) -> list[Row]:
-    """Every row, with progress shown; refuses a subject that cannot be driven."""
-    if jobs > 1 and not travels(target):
-        complain(f"{target.name} is not a module's own, so one process it is")
-        jobs = 1
-    try:
-        with workers(jobs) as executor, watching() as watch:
-            return list(check(target, scope, profiles, symmetry, executor, jobs, watch))
-    except SubjectError as error:
-        refuse(f"{target.name}: {error}")
-    except BrokenExecutor:
-        refuse(f"{target.name} ended the process that it ran in")
-
-
-@app.command("check")
-def check_command(
-    subject: Annotated[
-        str | None, typer.Argument(help="Your cache, as module:factory. Default: kvref itself.")
-    ] = None,
-    scope: Annotated[ScopeName, typer.Option(help="How far to look.")] = ScopeName.DEFAULT,
-    policy: Annotated[Policy | None, typer.Option(help="Only this policy.")] = None,
-    ownership: Annotated[Ownership | None, typer.Option(help="Only this ownership.")] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, max=256, help="Processes. Default: one a core.")
-    ] = os.cpu_count() or 1,
-    symmetry: Annotated[
-        bool, typer.Option(help="Count states that differ by renaming as one.")
-    ] = True,
-    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
-    repro_file: Annotated[
-        Path | None,
-        typer.Option("--repro", help="Write the counterexample to this file, as a test."),
-    ] = None,
-) -> None:
-    """Check a cache against the specification, exhaustively within a scope."""
-    writable(json)
-    writable(repro_file)
-    try:
-        target = find_target(subject)
-    except TargetError as error:
-        refuse(str(error))
-    profiles = selected(target, policy, ownership)
-    if not profiles:
-        refuse(f"{target.name} claims no profile with that policy and ownership")
-    console = output()
-    rows = explored(target, scope, profiles, symmetry, jobs)
-    console.print(table(rows))
-    broken = [row for row in rows if row.divergence is not None]
-    for row in broken[:1]:
-        assert row.divergence is not None, "that is what makes it broken"
-        console.print(timeline(row.scope, row.divergence))
-        if repro_file is not None:
-            write_text(repro_file, repro(target, row.scope, row.divergence, row.kind))
-    conclude(console, target, rows)
-    write_json(json, as_data(target, rows))
-    if not all(row.conforms for row in rows):
-        raise typer.Exit(1)
 
 
 def main() -> None:

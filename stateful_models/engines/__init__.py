@@ -1,0 +1,1 @@
+"""Ways of looking: each takes a subject and a scope, and says what it found."""

@@ -4,37 +4,23 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from spec.ops import ManagerOp, Op, Tier
 from spec.profile import Ownership, Policy, Profile
 from stateful_models.engines.explore import Explorer, Progress, Report
 from stateful_models.engines.judge import Divergence
-from stateful_models.reference.manager import KvrefManager
-from stateful_models.reference.pool import KvrefPool
-from stateful_models.scopes.manager import ManagerFactory, ManagerScope
-from stateful_models.scopes.pool import PoolFactory, PoolScope
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.presets import PRESETS, ScopeName, manager_scopes, pool_scopes
 from stateful_models.subjects.pool_of_manager import PoolOfManager
+from stateful_models.subjects.protocol import PoolFactory
+from stateful_models.subjects.target import Target
 
 AnyOp: TypeAlias = Op | ManagerOp
 AnyScope: TypeAlias = PoolScope | ManagerScope
 S = TypeVar("S")
 O = TypeVar("O", bound=AnyOp)  # noqa: E741 - operations, as S is states
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is checked: a pool, a manager, or (kvref itself) one of each."""
-
-    name: str
-    pool: PoolFactory | None
-    manager: ManagerFactory | None
-    profiles: tuple[Profile, ...]
-    transparent: bool = True
-
-
-KVREF: Final = Target("kvref", KvrefPool, KvrefManager, KvrefPool.profiles)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Generic, NamedTuple, TypeVar
 from stateful_models.engines.judge import Divergence, Judge
 from stateful_models.engines.sample import sample
 from stateful_models.scopes.scope import Scope
-from stateful_models.subjects.pool import Subject
+from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states

@@ -29,7 +29,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from msgspec import Meta
 
 from spec.profile import Profile
-from stateful_models.engines.check import AnyOp, AnyScope, Target, pool_factories
+from stateful_models.engines.check import AnyOp, AnyScope, pool_factories
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.machines.scopes import (
     Coverage,
@@ -37,8 +37,8 @@ from stateful_models.engines.machines.scopes import (
     ManagerMachine,
     PoolMachine,
 )
-from stateful_models.scopes.manager import ManagerFactory
-from stateful_models.scopes.pool import PoolFactory
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
+from stateful_models.subjects.target import Target
 
 EXAMPLES: Final = 40  # in one run
 PHASES: Final = (Phase.reuse, Phase.generate, Phase.target, Phase.shrink)

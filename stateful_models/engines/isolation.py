@@ -34,8 +34,7 @@ from spec.ops import (
 from spec.profile import Profile
 from spec.sizing import Config, capacities
 from stateful_models.engines.explore import Progress
-from stateful_models.scopes.manager import ManagerFactory
-from stateful_models.subjects.pool import Subject, Transparent
+from stateful_models.subjects.protocol import ManagerFactory, Subject, Transparent
 
 S = TypeVar("S")
 Selection = Callable[[ManagerOp], bool]

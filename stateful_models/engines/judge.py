@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, cast
 from spec.ops import Response
 from stateful_models.scopes.scope import Scope
 from stateful_models.subjects.aspects import Aspect, completed, unjudged, visible
-from stateful_models.subjects.pool import Retaining, Subject, SubjectError, Transparent
+from stateful_models.subjects.protocol import Retaining, Subject, SubjectError, Transparent
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from stateful_models.engines.judge import Divergence, Judge, behind, first_divergence
 from stateful_models.scopes.scope import Scope
-from stateful_models.subjects.pool import Subject
+from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states

@@ -12,7 +12,7 @@ from spec.window_laws import EVERY
 from stateful_models.engines.explore import Explorer
 from stateful_models.engines.judge import Divergence
 from stateful_models.scopes.windows import WindowScope
-from stateful_models.subjects.pool import SubjectError
+from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.windows import WindowSubject
 
 FAMILY = (Update, Seal, Clone, Fork)

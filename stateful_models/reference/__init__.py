@@ -1,0 +1,1 @@
+"""kvref itself as a subject."""

@@ -3,9 +3,10 @@
 from enum import Enum
 
 from spec.ops import On
-from stateful_models.engines.check import AnyOp, AnyScope, Target
+from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
 from stateful_models.scopes.manager import ManagerScope
+from stateful_models.subjects.target import Target
 
 TEMPLATE = '''"""The shortest history on which {name} departs from the specification ({laws}).
 

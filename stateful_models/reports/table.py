@@ -9,10 +9,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from spec.laws import TITLES
-from stateful_models.engines.check import Row, Target, title
+from stateful_models.engines.check import Row, title
 from stateful_models.engines.sample import LENGTH
 from stateful_models.reports.repro import source
 from stateful_models.reports.timeline import answer, operation
+from stateful_models.subjects.target import Target
 
 TRANSPARENT: Final = (
     "Exhaustive within scope: every reachable state of the specification, every operation in each; "

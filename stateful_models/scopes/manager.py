@@ -30,10 +30,7 @@ from stateful_models.scopes.pool import pool_ops
 from stateful_models.scopes.scope import Reports, idle, position
 from stateful_models.scopes.symmetry import plain_manager, renamed_manager
 from stateful_models.subjects.aspects import Aspect
-from stateful_models.subjects.pool import Subject
-
-ManagerFactory = Callable[[Profile, Config, int, int], Subject[ManagerOp]]
-"""(profile, configuration, environments, number of objects) -> a new subject."""
+from stateful_models.subjects.protocol import ManagerFactory, Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,7 @@ from spec.transition import observed
 from stateful_models.scopes.scope import Reports, idle, position
 from stateful_models.scopes.symmetry import plain_pool, renamed_pool
 from stateful_models.subjects.aspects import Aspect
-from stateful_models.subjects.pool import Subject
-
-PoolFactory = Callable[[Profile, int, int], Subject[Op]]
-"""(profile, capacity, number of objects) -> a new subject."""
+from stateful_models.subjects.protocol import PoolFactory, Subject
 
 
 def pool_ops(

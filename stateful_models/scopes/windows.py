@@ -27,10 +27,7 @@ from spec.window import (
 )
 from spec.window_laws import EVERY, WINDOW, WindowTransition
 from stateful_models.scopes.scope import Reports
-from stateful_models.subjects.pool import Subject
-
-WindowFactory = Callable[[int, int, int, int], Subject[WindowOp]]
-"""(capacity, samples, layers, places) -> a new subject."""
+from stateful_models.subjects.protocol import Subject, WindowFactory
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""How a cache under test is described, loaded and driven."""

@@ -1,6 +1,5 @@
 """Finding the subject that a user names as `module:factory`. Importing it runs their code."""
 
-import pickle
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -8,30 +7,29 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import cast
 
-from spec.profile import Profile
+from spec.profile import KVREF, Profile
 from spec.sizing import Config
-from stateful_models.engines.check import KVREF, Target
-from stateful_models.scopes.manager import ManagerFactory
-from stateful_models.scopes.pool import PoolFactory
 from stateful_models.subjects.aspects import Aspect
-from stateful_models.subjects.pool import Subject, Transparent
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Subject, Transparent
+from stateful_models.subjects.target import Target
 
 
 class TargetError(Exception):
     """The named subject cannot be used; one line says why."""
 
 
-def find_target(name: str | None) -> Target:
-    """kvref, or the pool (three arguments) or manager (four) that this factory makes."""
-    if name is None:
-        return KVREF
-    factory = load(name)
+def load_target(name: str) -> Target:
+    """The pool (three arguments) or manager (four) that this factory makes."""
+    return target_of(name, load(name))
+
+
+def target_of(name: str, factory: Callable[..., object]) -> Target:
     manages = arguments(name, factory) == 4
     claimed = getattr(factory, "profiles", None)
-    first = claimed[0] if isinstance(claimed, tuple) and claimed else KVREF.profiles[0]
+    first = claimed[0] if isinstance(claimed, tuple) and claimed else KVREF[0]
     sizes = (Config(1, 1, 1), 1, 1) if manages else (1, 1)
     made = prove(name, lambda: factory(first, *sizes))
-    profiles = getattr(made, "profiles", KVREF.profiles) if claimed is None else claimed
+    profiles = getattr(made, "profiles", KVREF) if claimed is None else claimed
     if not isinstance(profiles, tuple) or not profiles or isinstance(profiles, Profile):
         raise TargetError(f"{name}: `profiles` must be a tuple, with one Profile at least")
     if not all(isinstance(profile, Profile) for profile in profiles):
@@ -99,12 +97,3 @@ def prove(name: str, build: Callable[[], object]) -> Subject[object]:
     if not isinstance(told, frozenset) or not all(isinstance(one, Aspect) for one in told):
         raise TargetError(f"{name}: `reports` must be a frozenset of Aspect, not {told!r}")
     return subject
-
-
-def travels(target: Target) -> bool:
-    """Whether other processes can be handed this factory."""
-    try:
-        pickle.dumps((target.pool, target.manager))
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return False
-    return True

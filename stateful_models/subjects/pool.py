@@ -1,78 +1,14 @@
-"""What an implementation under test must offer, and how it answers the specification's operations.
-
-A subject is driven by `perform(op)`. `PoolSubject` does the client's side of that (its objects,
-their contents, who holds what), so that an adapter has only `start`, `get`, `set` and `clear`
-to write.
-"""
+"""A pool under test: what an adapter's author writes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from math import nan
-from typing import ClassVar, Protocol, TypeVar, assert_never, runtime_checkable
+from typing import ClassVar
 
-from spec.ops import (
-    Census,
-    Clear,
-    Cleared,
-    Counters,
-    Done,
-    Get,
-    Hit,
-    Inspect,
-    Key,
-    Left,
-    Miss,
-    Op,
-    Peek,
-    PoolOp,
-    Read,
-    Ref,
-    Refused,
-    Reread,
-    ResetStats,
-    Response,
-    Rewrite,
-    Set,
-    SlotId,
-    Stored,
-    Write,
-)
+from spec.ops import Counters, Left, Op, Ref, Response
 from spec.profile import KVREF, Ownership, Profile
-from stateful_models.subjects.aspects import EVERYTHING, Aspect
+from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
-
-O_contra = TypeVar("O_contra", contravariant=True)
-S_co = TypeVar("S_co", covariant=True)
-
-
-@runtime_checkable
-class Subject(Protocol[O_contra]):
-    """One cache under test. `reports` names the aspects that its responses fill in."""
-
-    reports: frozenset[Aspect]
-
-    def perform(self, op: O_contra) -> Response: ...
-
-
-@runtime_checkable
-class Transparent(Protocol[S_co]):
-    """A subject that can show its state as the specification's."""
-
-    def abstract(self) -> S_co: ...
-
-
-@runtime_checkable
-class Retaining(Protocol):
-    """A subject of which it can be told, at any time, what it keeps alive."""
-
-    def retained(self) -> tuple[frozenset[Ref], int]: ...
-
-
-NO_KEY = "no key"  # what stands for a key that must be refused
-
-
-class SubjectError(Exception):
-    """A subject that cannot be driven at all; one line says why."""
+from stateful_models.subjects.driver import drive_pool, guarded
 
 
 class PoolSubject(ABC):
@@ -132,67 +68,10 @@ class PoolSubject(ABC):
     def reset_counters(self) -> None:
         raise NotImplementedError("Aspect.COUNTERS needs reset_counters")
 
-    def perform(self, op: Op) -> Response:
-        """One operation; whatever the cache raises is a refusal, kept in `error`."""
-        self.departed.clear()
-        self.error = None
-        try:
-            if isinstance(op, (Read, Write, Reread, Rewrite)):
-                return self.client.perform(op)
-            return self.on_pool(op)
-        except (Exception, SystemExit) as error:
-            self.error = error.with_traceback(None)  # frames would keep objects alive
-            return Refused()
-
-    def on_pool(self, op: PoolOp) -> Response:
-        match op:
-            case Set():
-                value = None if op.ref is None else self.client.objects[op.ref]
-                slot = self.set(operand(op.key), value, rank(op.priority))
-                return Stored(SlotId(slot or 0), tuple(self.departed))
-            case Get():
-                return found(self.client, self.get(operand(op.key)), self.private, self.private)
-            case Peek():
-                return found(self.client, self.peek(operand(op.key)), self.private, hold=False)
-            case Clear():
-                self.clear()
-                return Cleared(tuple(self.departed))
-            case Inspect():
-                return self.census()
-            case ResetStats():
-                self.reset_counters()
-                return Done()
-            case _:
-                assert_never(op)
-
-    def census(self) -> Census:
-        tells = self.reports
-        everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
-        inspected = everything or Aspect.INSPECTION in tells
-        keys = frozenset(map(Key, self.keys())) if inspected else frozenset()
-        counters = self.counters() if everything or Aspect.COUNTERS in tells else Counters()
-        if not everything and Aspect.RETENTION not in tells:
-            return Census(keys, frozenset(), 0, counters)
-        return Census(keys, *self.retained(), counters)
-
     def retained(self) -> tuple[frozenset[Ref], int]:
         """The client's objects that the cache keeps alive, and how many copies of its own."""
         return self.client.kept(), self.client.live_copies()
 
-
-def operand(key: Key | None) -> int:
-    return NO_KEY if key is None else key  # type: ignore[return-value]  # bad input on purpose
-
-
-def rank(priority: int | None) -> float:
-    """A priority for the cache; NaN stands for one that must be refused."""
-    return nan if priority is None else priority
-
-
-def found(client: Client, value: object | None, private: bool, hold: bool) -> Response:
-    """What a get answers; under COPY (`private`) the client may hold on to what it got."""
-    if value is None:
-        return Miss()
-    if hold:
-        client.hand = value
-    return Hit(None if private else client.ref_of(value), client.read(value))
+    def perform(self, op: Op) -> Response:
+        """For the engines: one operation, by way of the methods above."""
+        return guarded(self, op, drive_pool)

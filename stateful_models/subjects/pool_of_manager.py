@@ -3,7 +3,7 @@
 from spec.ops import EnvId, On, Op, Read, Reread, Response, Rewrite, Tier, Write
 from spec.profile import Profile
 from spec.sizing import Config
-from stateful_models.scopes.manager import ManagerFactory
+from stateful_models.subjects.protocol import ManagerFactory
 
 
 class PoolOfManager:

@@ -1,0 +1,1 @@
+"""Recorded runs: format, reader, writer, judge."""

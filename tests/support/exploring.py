@@ -8,8 +8,9 @@ from spec.pool import PoolState
 from stateful_models.engines.explore import Explorer, Report
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
-from stateful_models.scopes.manager import ManagerFactory, ManagerScope
-from stateful_models.scopes.pool import PoolFactory, PoolScope
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
 
 
 def explore_pool(

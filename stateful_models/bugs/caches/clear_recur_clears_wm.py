@@ -8,8 +8,8 @@ from stateful_models.reference.manager import KvrefManager
 class ClearRecurClearsWm(KvrefManager):
     profiles = (FIFO_REFERENCE,)
 
-    def answer(self, op: ManagerOp) -> Response:
-        response = super().answer(op)
+    def perform(self, op: ManagerOp) -> Response:
+        response = super().perform(op)
         if op == ClearTier(Tier.RECUR):
             self.manager.wm_pool.clear()
         return response

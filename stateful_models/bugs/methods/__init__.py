@@ -1,0 +1,1 @@
+"""What the matrix puts the exhibits to, wing by wing."""

@@ -24,11 +24,12 @@ from stateful_models.engines.isolation import Driven, IsolationRun, IsolationSco
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.sample import cut_down, sample
 from stateful_models.reference.listening import DemotingManager, DemotingScope
-from stateful_models.scopes.manager import ManagerFactory, ManagerScope
-from stateful_models.scopes.pool import PoolFactory, PoolScope
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.manager import ManagerSubject
-from stateful_models.subjects.pool import PoolSubject, Transparent
+from stateful_models.subjects.pool import PoolSubject
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Transparent
 from stateful_models.traces.format import Clear as ClearRecord
 from stateful_models.traces.format import Get as GetRecord
 from stateful_models.traces.format import PoolShape

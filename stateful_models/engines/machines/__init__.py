@@ -1,0 +1,1 @@
+"""Hypothesis state machines: long random histories, larger scopes, real tensors."""

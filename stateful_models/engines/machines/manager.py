@@ -32,9 +32,8 @@ from spec.ops import (
 from spec.profile import KVREF, Profile, Sizing
 from spec.sizing import Config, capacities
 from stateful_models.reference.manager import KvrefManager
-from stateful_models.scopes.manager import ManagerFactory
 from stateful_models.subjects.aspects import visible
-from stateful_models.subjects.pool import Subject, Transparent
+from stateful_models.subjects.protocol import ManagerFactory, Subject, Transparent
 
 OBJECTS = 8
 KEYS = st.sampled_from([Key(key) for key in (-7, 0, 1, 2, 3, 5, 8, 13, 2**63, 2**64 - 1)])

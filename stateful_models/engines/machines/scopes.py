@@ -21,10 +21,10 @@ from spec.sizing import Config
 from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence, Judge, behind
 from stateful_models.engines.sample import weight
-from stateful_models.scopes.manager import ManagerFactory, ManagerScope
-from stateful_models.scopes.pool import PoolFactory, PoolScope
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.scope import Reports, Scope
-from stateful_models.subjects.pool import Subject
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Subject
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states

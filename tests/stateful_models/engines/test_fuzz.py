@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
 from stateful_models.bugs.caches.ring import UpdateMoves
 from stateful_models.cli.main import app
-from stateful_models.engines.check import KVREF, Target
 from stateful_models.engines.fuzz import STEPS, Found, Part, Ran, Record, Store, parts, run
 from stateful_models.engines.machines.scopes import Coverage
+from stateful_models.reference.target import KVREF
+from stateful_models.subjects.target import Target
 
 MOVES = Target("m:UpdateMoves", UpdateMoves, None, UpdateMoves.profiles, False)
 TWICE = Target("m:LookupCountsTwice", None, LookupCountsTwice, LookupCountsTwice.profiles)

@@ -14,7 +14,7 @@ from stateful_models.engines.sample import sample
 from stateful_models.engines.windows import counterexample, explained
 from stateful_models.reference.windows import KvrefWindows
 from stateful_models.scopes.windows import WindowScope
-from stateful_models.subjects.pool import SubjectError
+from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.windows import WindowLike, WindowSubject
 from tests.support.paths import ROOT
 
