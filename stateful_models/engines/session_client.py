@@ -1,21 +1,20 @@
-"""The specification's abstract client, driving kvref's own search session step by step.
+"""The specification's abstract client, driving a search session step by step.
 
 Each place in a tree has a latent state of its own; each step is one token. After every step the
 session must have been given the same contexts, from the same tiers, and hold the same windows.
 """
 
 from collections import Counter
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from kvref import KVCacheManager, Ownership, RecurScope
-from kvref.tensors import KeysValues, Missing, SearchSession, Source, Step
+from kvref.tensors import KeysValues, Missing, Source
 from spec.ops import EnvId, Tier
+from spec.profile import RecurScope
 from spec.search import step
-from spec.search_laws import Node, Visit
+from spec.search_laws import Visit
 from spec.search_nodes import Place, child, column, first_root, key, next_root, node
 from spec.search_state import (
     EndEpisode,
@@ -28,36 +27,29 @@ from spec.search_state import (
     pool_name,
     stored,
 )
+from spec.sizing import Config
 from spec.window import Column, Columns
+from stateful_models.engines.sessions import SessionFactory, append, contents, window
 from stateful_models.scopes.searches import SearchScope
-from stateful_models.subjects.sessions import LAYERS, part_of, stored_in, written
+from stateful_models.subjects.sessions import Setting, StepLike
+from stateful_models.subjects.tokens import part_of
 
 Held = Counter[tuple[str, Columns]]
 
 
 class SessionClient:
-    """A session of kvref's beside the specification's state; `perform` says where they differ."""
+    """A session beside the specification's state; `perform` says where they differ."""
 
-    def __init__(self, scope: SearchScope, session: type[SearchSession] = SearchSession) -> None:
+    def __init__(self, scope: SearchScope, factory: SessionFactory) -> None:
         client = scope.client
         self.state = scope.initial().state
         self.length = client.context_length
-        apart = scope.profile.recur_scope.value
-        users = client.envs if apart == RecurScope.SHARED.value else 1
+        users = client.envs if scope.profile.recur_scope is RecurScope.SHARED else 1
         if scope.recur % users:
             raise ValueError(f"a recur pool of {scope.recur} is not {users} searches' worth")
-        config = SimpleNamespace(
-            game_segment_length=scope.init, num_simulations=scope.recur // users
-        )
-        self.manager: KVCacheManager[KeysValues] = KVCacheManager(
-            config,
-            client.envs,
-            ownership=Ownership(scope.profile.ownership.value),
-            recur_scope=RecurScope(apart),
-        )
-        self.session = session(
-            self.manager, self.rebuild, context_length=self.length, tokens_per_step=1
-        )
+        config = Config(game_segment_length=scope.init, num_simulations=scope.recur // users)
+        setting = Setting(scope.profile, config, client.envs, self.length, 1)
+        self.session = factory(setting, self.rebuild)
         self.places: dict[tuple[float, ...], tuple[EnvId, Place]] = {}
 
     def latent(self, env: EnvId, place: Place) -> Tensor:
@@ -68,15 +60,8 @@ class SessionClient:
 
     def rebuild(self, missing: Missing) -> list[KeysValues]:
         places = [self.places[tuple(one.tolist())] for one in missing.latents]
-        return [self.window(node(env, self.state.weights, place)) for env, place in places]
-
-    def window(self, history: Node) -> KeysValues:
-        kv = KeysValues(1, 1, self.length, 1, LAYERS, dtype=torch.float32)
-        with torch.no_grad():
-            for chunk in history.chunks:
-                for layer, (k, v) in zip(kv, written(chunk, 1), strict=True):
-                    layer.update(k, v)
-        return kv
+        nodes = [node(env, self.state.weights, place) for env, place in places]
+        return [window(one.chunks, self.length) for one in nodes]
 
     def perform(self, op: SearchOp) -> str | None:
         """One step of both; what of them differs, if anything does."""
@@ -91,7 +76,7 @@ class SessionClient:
         return None
 
     def held(self) -> Held:
-        return Counter((pool, tokens) for (pool, _), tokens in stored_in(self.manager).items())
+        return Counter((pool, tokens) for (pool, _), tokens in contents(self.session).items())
 
     def session_step(self, before: SearchState, op: SearchOp) -> "Ran":
         match op:
@@ -106,7 +91,7 @@ class SessionClient:
             case EndEpisode(env):
                 self.session.end_episode(env)
             case Learn():
-                self.manager.clear_all()
+                self.session.forget()
         return Ran()
 
     def begin(self, before: SearchState) -> "Ran":
@@ -131,7 +116,7 @@ class SessionClient:
     def ran(
         self,
         before: SearchState,
-        batch: Step,
+        batch: StepLike,
         envs: list[EnvId],
         parents: list[Place],
         made: list[Place],
@@ -150,10 +135,7 @@ class SessionClient:
             for env, place in zip(envs, made, strict=True)
             for token in column(env, weights, place.labels[-1])
         )
-        new = written((tokens,), len(envs))
-        with torch.no_grad():
-            for layer, (k, v) in zip(batch.keys_values, new, strict=True):
-                layer.update(k, v)
+        append(batch.keys_values, (tokens,), len(envs))
         batch.children(self.latents(envs, made))
         return Ran(visits, batch.sources, tuple(source(before, *row) for row in rows))
 

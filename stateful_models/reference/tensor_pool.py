@@ -14,7 +14,7 @@ from spec.ops import Contents, Ref
 from spec.window import Token
 from stateful_models.reference.pool import KvrefPool
 from stateful_models.subjects.client import Box, Client
-from stateful_models.subjects.windows import columns, rows
+from stateful_models.subjects.tokens import columns, rows
 
 
 class TensorBox(Box):

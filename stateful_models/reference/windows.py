@@ -5,7 +5,8 @@ from typing import ClassVar
 import torch
 
 from kvref.tensors import KeysValues
-from stateful_models.subjects.windows import WindowLike, WindowSubject
+from stateful_models.subjects.window_driver import WindowLike
+from stateful_models.subjects.windows import WindowSubject
 
 
 class KvrefWindows(WindowSubject):

@@ -1,62 +1,17 @@
-"""Keys under test: the same bytes stored in many ways, and different states with the same bytes."""
+"""Keys of latent states under test: what an adapter's author writes."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor
 
-from kvref.tensors import hash_state, salted_hash_state
-from spec.keys import Keyed
 
+class KeySubject(ABC):
+    """How a latent state is turned into a key, without a salt and with one."""
 
-class KeySubject:
-    """kvref's own keys; override a method to try another."""
-
+    @abstractmethod
     def key(self, latent: Tensor) -> int:
-        return hash_state(latent)
+        """A key of the state's bytes, and of nothing else."""
 
+    @abstractmethod
     def salted(self, latent: Tensor, *salt: int) -> int:
-        return salted_hash_state(latent, *salt)
-
-
-def layouts(latent: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The same values, stored in several ways."""
-    yield "contiguous", latent.clone()
-    yield "column by column", latent.t().contiguous().t() if latent.dim() == 2 else latent.clone()
-    yield "every other", torch.stack((latent, latent), dim=-1)[..., 0]
-    yield "inside another", torch.stack((latent + latent, latent, latent))[1]
-    yield "in a graph", latent.clone().requires_grad_(latent.dtype.is_floating_point)
-
-
-def battery(device: str = "cpu") -> Iterator[tuple[str, Tensor]]:
-    """States of many dtypes and shapes, some with equal bytes."""
-    numbers = torch.arange(12, device=device)
-    kinds = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8)
-    for dtype in kinds:
-        yield from layouts(numbers.to(dtype).reshape(3, 4))
-    for shape in ((2, 4), (4, 2), (8,), (8, 1)):
-        yield from layouts(torch.zeros(shape, device=device))
-    yield from layouts(torch.zeros(4, dtype=torch.float64, device=device))
-
-
-def plain_bytes(latent: Tensor) -> bytes:
-    """The bytes in C order, element by element: slow, and nothing that kvref does."""
-    flat = list(latent.detach().cpu().flatten())
-    return b"".join(bytes(one.reshape(1).view(torch.uint8).tolist()) for one in flat)
-
-
-def observations(subject: KeySubject, device: str = "cpu") -> list[Keyed]:
-    """Every state of the battery, under two salts."""
-    return [
-        Keyed(
-            plain_bytes(latent),
-            str(latent.dtype),
-            tuple(latent.shape),
-            salt,
-            layout,
-            subject.key(latent),
-            subject.salted(latent, *salt),
-        )
-        for layout, latent in battery(device)
-        for salt in ((0, 1), (1, 0))
-    ]
+        """A key that also tells apart dtype, shape and salt."""

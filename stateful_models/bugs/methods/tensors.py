@@ -4,33 +4,37 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import product
 from random import Random
-from types import SimpleNamespace
 from typing import Final
 
 import torch
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from kvref import KVCacheManager, Ownership
-from kvref.tensors import KeysValues, SearchSession
+from kvref.tensors import KeysValues
 from spec.batch import Row
 from spec.keys import Pair
 from spec.laws import batch_broken, keys_broken, search_broken
+from spec.profile import FIFO_REFERENCE
 from spec.search_state import Client, SearchOp
+from spec.sizing import Config
 from spec.window import Token
 from stateful_models.bugs.caches import Exhibit
 from stateful_models.bugs.matrix import Caught, Exhibited
 from stateful_models.bugs.methods.caches import exhibited, shortest
 from stateful_models.bugs.tensors import BATCHES, KEYS, POOLS, SESSIONS, WINDOWS
 from stateful_models.bugs.tensors.clone_halves import CloneHalves
+from stateful_models.engines.batches import every_alignment, observe
+from stateful_models.engines.keys import observations
 from stateful_models.engines.machines.windows import WindowMachine
 from stateful_models.engines.sample import sample
 from stateful_models.engines.session_client import SessionClient
+from stateful_models.engines.sessions import RandomSearches
 from stateful_models.engines.windows import counterexample, scopes
+from stateful_models.reference.keys import KvrefKeys
 from stateful_models.scopes.searches import SearchScope
-from stateful_models.subjects.batches import BatchSubject, every_alignment, observe
-from stateful_models.subjects.keys import KeySubject, observations
-from stateful_models.subjects.sessions import SearchDriver
+from stateful_models.subjects.batches import BatchSubject
+from stateful_models.subjects.keys import KeySubject
+from stateful_models.subjects.sessions import SessionSubject
 from stateful_models.subjects.windows import WindowSubject
 
 DTYPES: Final = (torch.float32, torch.float64)
@@ -94,7 +98,7 @@ def keys_of(subject: type[KeySubject]) -> Caught | None:
 
 def random_keys(subject: type[KeySubject]) -> Caught | None:
     """kvref's own keys beside the exhibit's, on random states, cut out of others or reshaped."""
-    wrong, right = subject(), KeySubject()
+    wrong, right = subject(), KvrefKeys()
     made = torch.Generator().manual_seed(0)
     for number in range(60):
         latent = torch.randn((4, 6), generator=made)
@@ -107,14 +111,13 @@ def random_keys(subject: type[KeySubject]) -> Caught | None:
     return None
 
 
-def driven(session: type[SearchSession]) -> Caught | None:
+def driven(session: type[SessionSubject]) -> Caught | None:
     """Random searches; every step judged."""
-    config = SimpleNamespace(game_segment_length=4, num_simulations=12)
-    manager: KVCacheManager[KeysValues] = KVCacheManager(config, 1, ownership=Ownership.REFERENCE)
-    driver = SearchDriver(manager, session, context_length=7, seed=8)
+    config = Config(game_segment_length=4, num_simulations=12)
+    searches = RandomSearches(session, FIFO_REFERENCE, config, 1, context_length=7, seed=8)
     done = 0
     for _ in range(2):
-        for seen in driver.search(12):
+        for seen in searches.search(12):
             done += 1
             laws = search_broken(seen)
             if laws:
@@ -133,7 +136,7 @@ def histories(scope: SearchScope) -> Iterator[tuple[SearchOp, ...]]:
         waiting += [(scope.step(stage, op)[0], (*done, op)) for op in ops]
 
 
-def beside_client(session: type[SearchSession]) -> Caught | None:
+def beside_client(session: type[SessionSubject]) -> Caught | None:
     """All small searches of the specification's client."""
     scope, best = SEARCH, 99
     for history in histories(scope):

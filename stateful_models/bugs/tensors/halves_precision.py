@@ -7,10 +7,10 @@ float32 contexts, and either raises or computes something else.
 import torch
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.subjects.batches import BatchSubject
+from stateful_models.reference.batches import KvrefBatches
 
 
-class HalvesPrecision(BatchSubject):
+class HalvesPrecision(KvrefBatches):
     def split(self, aligned: Aligned) -> tuple[KeysValues, ...]:
         return tuple(self.converted(window) for window in super().split(aligned))
 

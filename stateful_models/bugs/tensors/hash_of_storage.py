@@ -7,10 +7,10 @@ import torch
 import xxhash
 from torch import Tensor
 
-from stateful_models.subjects.keys import KeySubject
+from stateful_models.reference.keys import KvrefKeys
 
 
-class HashOfStorage(KeySubject):
+class HashOfStorage(KvrefKeys):
     def key(self, latent: Tensor) -> int:
         storage = latent.detach().untyped_storage()
         whole = torch.empty(0, dtype=torch.uint8).set_(storage, 0, (storage.nbytes(),), (1,))

@@ -6,10 +6,10 @@ Consequence: without a mask, and with a wrong one, a row attends to another row'
 from collections.abc import Sequence
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.subjects.batches import BatchSubject
+from stateful_models.reference.batches import KvrefBatches
 
 
-class KeepsDirtyPadding(BatchSubject):
+class KeepsDirtyPadding(KvrefBatches):
     def align(self, windows: Sequence[KeysValues]) -> Aligned:
         aligned = super().align(windows)
         width = max(aligned.lengths)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from stateful_models.subjects.batches import BatchSubject
+from stateful_models.reference.batches import KvrefBatches
 
 
-class MaskOfLongest(BatchSubject):
+class MaskOfLongest(KvrefBatches):
     def mask(self, lengths: Sequence[int], new: int) -> Tensor:
         return super().mask([max(lengths)] * len(lengths), new)

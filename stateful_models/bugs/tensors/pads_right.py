@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.subjects.batches import BatchSubject
+from stateful_models.reference.batches import KvrefBatches
 
 
-class PadsRight(BatchSubject):
+class PadsRight(KvrefBatches):
     def align(self, windows: Sequence[KeysValues]) -> Aligned:
         aligned = super().align(windows)
         width = max(aligned.lengths)

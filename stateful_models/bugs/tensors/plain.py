@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from spec.window_laws import EVERY
-from stateful_models.subjects.windows import WindowLike, WindowSubject
+from stateful_models.subjects.window_driver import WindowLike
+from stateful_models.subjects.windows import WindowSubject
 
 
 class PlainLayer:

@@ -6,10 +6,10 @@ Consequence: zeros of shape (2, 4) are served with the context of zeros of shape
 import torch
 from torch import Tensor
 
-from stateful_models.subjects.keys import KeySubject
+from stateful_models.reference.keys import KvrefKeys
 
 
-class SaltBlindToShape(KeySubject):
+class SaltBlindToShape(KvrefKeys):
     def salted(self, latent: Tensor, *salt: int) -> int:
         flat = latent.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         return super().salted(flat, *salt)

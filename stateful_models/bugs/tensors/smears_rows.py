@@ -6,10 +6,10 @@ Consequence: what an environment's model sees depends on who else is in the batc
 from collections.abc import Sequence
 
 from kvref.tensors import Aligned, KeysValues
-from stateful_models.subjects.batches import BatchSubject
+from stateful_models.reference.batches import KvrefBatches
 
 
-class SmearsRows(BatchSubject):
+class SmearsRows(KvrefBatches):
     def align(self, windows: Sequence[KeysValues]) -> Aligned:
         aligned = super().align(windows)
         width = max(aligned.lengths)

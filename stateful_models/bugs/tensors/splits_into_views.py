@@ -6,10 +6,10 @@ Consequence: the next batch, in the same buffer, rewrites every window that was 
 from kvref.tensors import Aligned, KeysValues
 from kvref.tensors.blocks import Block
 from kvref.tensors.layout import Held
-from stateful_models.subjects.batches import BatchSubject
+from stateful_models.reference.batches import KvrefBatches
 
 
-class SplitsIntoViews(BatchSubject):
+class SplitsIntoViews(KvrefBatches):
     def split(self, aligned: Aligned) -> tuple[KeysValues, ...]:
         windows = list(super().split(aligned))
         if not aligned.batch.size:

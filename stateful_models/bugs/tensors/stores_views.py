@@ -9,6 +9,7 @@ from torch import Tensor
 from kvref.tensors import KeysValues, SearchSession, Step
 from kvref.tensors.blocks import Block
 from kvref.tensors.layout import Held
+from stateful_models.reference.sessions import KvrefSession
 
 
 class ViewingStep(Step):
@@ -24,5 +25,9 @@ class ViewingStep(Step):
         return KeysValues._of(child._layout, len(child), held)
 
 
-class StoresViews(SearchSession):
+class ViewingSession(SearchSession):
     step_type = ViewingStep
+
+
+class StoresViews(KvrefSession):
+    session_type = ViewingSession

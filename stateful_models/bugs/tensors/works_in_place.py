@@ -4,6 +4,7 @@ Consequence: the model appends to the cached entry, and the next lookup gets a l
 """
 
 from kvref.tensors import KeysValues, SearchSession, Step
+from stateful_models.reference.sessions import KvrefSession
 
 
 class InPlaceStep(Step):
@@ -22,5 +23,9 @@ class InPlaceStep(Step):
             self.contexts.manager.set_recur_cache(self._children[0], window)
 
 
-class WorksInPlace(SearchSession):
+class InPlaceSession(SearchSession):
     step_type = InPlaceStep
+
+
+class WorksInPlace(KvrefSession):
+    session_type = InPlaceSession

@@ -31,7 +31,7 @@ from spec.window import (
     new_shelf,
     step,
 )
-from stateful_models.subjects.windows import NO_MASK
+from stateful_models.subjects.window_driver import NO_MASK
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 PLACES = 4

@@ -9,7 +9,9 @@ from kvref.tensors import BatchBuffer, KeysValues, align, attention_mask, split
 from spec.batch import BATCH
 from spec.laws import batch_broken
 from stateful_models.bugs.tensors import BATCHES
-from stateful_models.subjects.batches import BatchSubject, every_alignment, observe
+from stateful_models.engines.batches import every_alignment, observe
+from stateful_models.reference.batches import KvrefBatches
+from stateful_models.subjects.batches import BatchSubject
 from tests.support.making import append, contents, same, window
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
@@ -18,7 +20,7 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_alignment_keeps_the_laws(dtype: torch.dtype, device: str) -> None:
     """4 + 4^2 + 4^3 combinations of lengths, all through one buffer."""
-    subject, count, occurred = BatchSubject(), 0, set()
+    subject, count, occurred = KvrefBatches(), 0, set()
     for windows in every_alignment(3, 3):
         seen = observe(subject, windows, dtype, device)
         assert batch_broken(seen) == ()

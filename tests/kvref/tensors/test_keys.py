@@ -16,7 +16,9 @@ from kvref.tensors import hash_state, hash_states, salted_hash_state, salted_has
 from spec.keys import KEYS, Pair, xxh64
 from spec.laws import keys_broken
 from stateful_models.bugs.tensors import KEYS as EXHIBITS
-from stateful_models.subjects.keys import KeySubject, observations
+from stateful_models.engines.keys import observations
+from stateful_models.reference.keys import KvrefKeys
+from stateful_models.subjects.keys import KeySubject
 
 LATENT = torch.arange(8, dtype=torch.float32)
 
@@ -31,7 +33,7 @@ def judged(subject: KeySubject, device: str = "cpu") -> tuple[set[str], set[str]
 
 
 def test_keys_keep_the_laws(device: str) -> None:
-    assert judged(KeySubject(), device) == (set(), {law.code for law in KEYS})
+    assert judged(KvrefKeys(), device) == (set(), {law.code for law in KEYS})
 
 
 @pytest.mark.parametrize(("exhibit", "law"), EXHIBITS, ids=lambda e: getattr(e, "__name__", e))

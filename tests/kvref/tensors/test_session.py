@@ -28,9 +28,14 @@ from kvref.tensors import (
 )
 from kvref.tensors.contexts import Rebuild
 from spec.laws import search_broken
+from spec.profile import Ownership as SpecOwnership
+from spec.profile import Profile
 from spec.search_laws import SEARCH, SearchStep
+from spec.sizing import Config as Sizes
 from stateful_models.bugs.tensors import SESSIONS
-from stateful_models.subjects.sessions import SearchDriver
+from stateful_models.engines.sessions import RandomSearches
+from stateful_models.reference.sessions import KvrefSession
+from stateful_models.subjects.sessions import SessionSubject
 from tests.support.making import append, same, window
 
 
@@ -55,7 +60,7 @@ def manager(
 
 def drive(
     ownership: Ownership,
-    session: type[SearchSession] = SearchSession,
+    session: type[SessionSubject] = KvrefSession,
     *,
     envs: int = 2,
     simulations: int = 12,
@@ -63,13 +68,12 @@ def drive(
     capacity: int = 7,
     pool: int | None = None,
 ) -> list[SearchStep]:
-    driver = SearchDriver(
-        manager(ownership, envs, simulations if pool is None else pool),
-        session,
-        context_length=capacity,
-        seed=envs + capacity,
+    profile = Profile(ownership=SpecOwnership(ownership.value))
+    sizes = Sizes(game_segment_length=4, num_simulations=simulations if pool is None else pool)
+    driven = RandomSearches(
+        session, profile, sizes, envs, context_length=capacity, seed=envs + capacity
     )
-    return [step for _ in range(searches) for step in driver.search(simulations)]
+    return [step for _ in range(searches) for step in driven.search(simulations)]
 
 
 @pytest.mark.parametrize("ownership", Ownership)
@@ -84,7 +88,7 @@ def test_sessions_keep_the_laws(ownership: Ownership, envs: int, capacity: int) 
 
 
 @pytest.mark.parametrize(("exhibit", "law"), SESSIONS, ids=lambda e: getattr(e, "__name__", e))
-def test_exhibit_is_rejected(exhibit: type[SearchSession], law: str) -> None:
+def test_exhibit_is_rejected(exhibit: type[SessionSubject], law: str) -> None:
     steps = drive(Ownership.REFERENCE, exhibit, envs=1)
     assert law in {code for step in steps for code in search_broken(step)}
 

@@ -6,14 +6,15 @@ from random import Random
 
 import pytest
 
-from kvref.tensors import SearchSession
 from spec.profile import Ownership, Profile, RecurScope
 from spec.search_state import Client, SearchOp
 from stateful_models.bugs.methods.tensors import histories
 from stateful_models.bugs.tensors.stores_views import StoresViews
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
 from stateful_models.engines.session_client import SessionClient
+from stateful_models.reference.sessions import KvrefSession
 from stateful_models.scopes.searches import SearchScope
+from stateful_models.subjects.sessions import SessionSubject
 
 SMALL = {
     "episodes and weights": SearchScope(Client(1), 2, 1, 2, 2, actions=2, changes=True),
@@ -23,7 +24,7 @@ SMALL = {
 
 
 def first_difference(
-    scope: SearchScope, history: tuple[SearchOp, ...], session: type[SearchSession] = SearchSession
+    scope: SearchScope, history: tuple[SearchOp, ...], session: type[SessionSubject] = KvrefSession
 ) -> str | None:
     client = SessionClient(scope, session)
     return next((wrong for op in history if (wrong := client.perform(op))), None)
@@ -51,7 +52,7 @@ def test_sessions_do_so_in_random_searches_beyond(recur_scope: RecurScope) -> No
         profile=profile,
     )
     for _ in range(6):
-        client, stage = SessionClient(scope), scope.initial()
+        client, stage = SessionClient(scope, KvrefSession), scope.initial()
         while ops := list(scope.ops(stage)):
             op = random.choice(ops)
             stage, _ = scope.step(stage, op)
@@ -59,7 +60,7 @@ def test_sessions_do_so_in_random_searches_beyond(recur_scope: RecurScope) -> No
 
 
 @pytest.mark.parametrize("session", [WorksInPlace, StoresViews])
-def test_a_wrong_session_differs(session: type[SearchSession]) -> None:
+def test_a_wrong_session_differs(session: type[SessionSubject]) -> None:
     scope = SMALL["evicting"]
     found = [first_difference(scope, one, session) for one in histories(scope)]
     assert any(found)
@@ -67,4 +68,4 @@ def test_a_wrong_session_differs(session: type[SearchSession]) -> None:
 
 def test_a_pool_that_no_configuration_gives_is_refused() -> None:
     with pytest.raises(ValueError, match="recur pool of 3 is not 2 searches' worth"):
-        SessionClient(SearchScope(Client(2), 2, 1, 3))
+        SessionClient(SearchScope(Client(2), 2, 1, 3), KvrefSession)

@@ -15,7 +15,8 @@ from stateful_models.engines.windows import counterexample, explained
 from stateful_models.reference.windows import KvrefWindows
 from stateful_models.scopes.windows import WindowScope
 from stateful_models.subjects.protocol import SubjectError
-from stateful_models.subjects.windows import WindowLike, WindowSubject
+from stateful_models.subjects.window_driver import WindowLike
+from stateful_models.subjects.windows import WindowSubject
 from tests.support.paths import ROOT
 
 ALONE = tuple(op for op in EVERY if op not in (Clone, Fork))

@@ -5,7 +5,7 @@ import torch
 
 from kvref import EvictionStrategy, IntegrityError, KVCacheManager, KVCachePool, Ownership
 from kvref.tensors import KeysValues, Source
-from stateful_models.bugs.tensors.stores_views import StoresViews
+from stateful_models.bugs.tensors.stores_views import ViewingSession
 from tests.system.model.agent import Agent, Prediction, deviation
 from tests.system.model.oracle import recomputed
 from tests.system.model.transformer import WorldModel
@@ -61,7 +61,7 @@ def test_a_session_that_stores_views_predicts_wrongly() -> None:
     """The oracle is no rubber stamp: the museum's session fails it."""
     model = WorldModel(True, torch.float64, "cpu")
     pools = manager(Ownership.REFERENCE, 3, SIMULATIONS)
-    seen = play(Agent(model, pools, context_length=7, session=StoresViews))
+    seen = play(Agent(model, pools, context_length=7, session=ViewingSession))
     assert max(one.error for one in seen) > 1e-3
 
 

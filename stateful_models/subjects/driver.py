@@ -1,0 +1,235 @@
+"""What turns operations into calls of the methods that an adapter's author wrote."""
+
+from collections.abc import Callable, Iterable
+from math import nan
+from typing import Protocol, TypeVar, assert_never
+
+from spec.ops import (
+    Census,
+    Clear,
+    ClearAll,
+    Cleared,
+    ClearTier,
+    Counters,
+    Done,
+    EnvId,
+    Get,
+    Hit,
+    Inspect,
+    Key,
+    Left,
+    Lookup,
+    ManagerOp,
+    Miss,
+    On,
+    Op,
+    Peek,
+    PoolOp,
+    Read,
+    Ref,
+    Refused,
+    Reread,
+    ResetAllStats,
+    ResetStats,
+    Response,
+    Rewrite,
+    Set,
+    SlotId,
+    Stored,
+    Tier,
+    Write,
+)
+from stateful_models.subjects.aspects import EVERYTHING, Aspect
+from stateful_models.subjects.client import Client
+
+O = TypeVar("O")  # noqa: E741 - operations, as in the scopes
+D = TypeVar("D", bound="Driven")
+NO_KEY = "no key"  # what stands for a key that must be refused
+NO_ENV = "no env"  # what stands for an environment id that must be refused
+
+
+class Driven(Protocol):
+    """What every subject holds for its driver."""
+
+    reports: frozenset[Aspect]
+    client: Client
+    private: bool
+    departed: list[Left]
+    error: BaseException | None
+
+
+class PoolCalls(Protocol):
+    """One pool, as an author writes it."""
+
+    def get(self, key: int) -> object | None: ...
+
+    def set(self, key: int, value: object, rank: float) -> int | None: ...
+
+    def clear(self) -> None: ...
+
+    def peek(self, key: int) -> object | None: ...
+
+    def keys(self) -> Iterable[int]: ...
+
+    def counters(self) -> Counters: ...
+
+    def reset_counters(self) -> None: ...
+
+
+class ManagerCalls(Protocol):
+    """A manager, as an author writes it."""
+
+    def get(self, tier: Tier, env: int | None, key: int) -> object | None: ...
+
+    def set(
+        self, tier: Tier, env: int | None, key: int, value: object, rank: float
+    ) -> int | None: ...
+
+    def clear(self, tier: Tier | None, env: int | None) -> None: ...
+
+    def lookup(self, env: int, key: int) -> object | None: ...
+
+    def peek(self, tier: Tier, env: int | None, key: int) -> object | None: ...
+
+    def keys(self, tier: Tier, env: int | None) -> Iterable[int]: ...
+
+    def counters(self, tier: Tier, env: int | None) -> Counters: ...
+
+    def reset_counters(self, tier: Tier | None, env: int | None) -> None: ...
+
+
+class DrivenPool(Driven, PoolCalls, Protocol):
+    def retained(self) -> tuple[frozenset[Ref], int]: ...
+
+
+class DrivenManager(Driven, ManagerCalls, Protocol):
+    pass
+
+
+class Place:
+    """One of a manager's pools, called as a pool is."""
+
+    __slots__ = ("env", "manager", "tier")
+
+    def __init__(self, manager: ManagerCalls, tier: Tier, env: int | None) -> None:
+        self.manager, self.tier, self.env = manager, tier, env
+
+    def get(self, key: int) -> object | None:
+        return self.manager.get(self.tier, self.env, key)
+
+    def set(self, key: int, value: object, rank: float) -> int | None:
+        return self.manager.set(self.tier, self.env, key, value, rank)
+
+    def clear(self) -> None:
+        self.manager.clear(self.tier, self.env)
+
+    def peek(self, key: int) -> object | None:
+        return self.manager.peek(self.tier, self.env, key)
+
+    def keys(self) -> Iterable[int]:
+        return self.manager.keys(self.tier, self.env)
+
+    def counters(self) -> Counters:
+        return self.manager.counters(self.tier, self.env)
+
+    def reset_counters(self) -> None:
+        self.manager.reset_counters(self.tier, self.env)
+
+
+def guarded(subject: D, op: O, drive: Callable[[D, O], Response]) -> Response:
+    """One operation; whatever the cache raises is a refusal, kept in `error`."""
+    subject.departed.clear()
+    subject.error = None
+    try:
+        return drive(subject, op)
+    except (Exception, SystemExit) as error:
+        subject.error = error.with_traceback(None)  # frames would keep objects alive
+        return Refused()
+
+
+def drive_pool(subject: DrivenPool, op: Op) -> Response:
+    if isinstance(op, (Read, Write, Reread, Rewrite)):
+        return subject.client.perform(op)
+    return on_pool(subject, subject, op, subject.retained)
+
+
+def drive_manager(subject: DrivenManager, op: ManagerOp) -> Response:
+    match op:
+        case On(tier, env, pool_op):
+            where = environment(env) if tier is Tier.INIT else env
+            return on_pool(subject, Place(subject, tier, where), pool_op, None)
+        case Lookup(env, key):
+            value = subject.lookup(environment(env), operand(key))
+            return found(subject, value, subject.private)
+        case ClearTier(tier):
+            subject.clear(tier, None)
+            return Cleared(tuple(subject.departed))
+        case ClearAll():
+            subject.clear(None, None)
+            return Cleared(tuple(subject.departed))
+        case ResetAllStats():
+            subject.reset_counters(None, None)
+            return Done()
+        case Read() | Write() | Reread() | Rewrite():
+            return subject.client.perform(op)
+        case _:
+            assert_never(op)
+
+
+Retained = Callable[[], tuple[frozenset[Ref], int]]
+
+
+def on_pool(subject: Driven, pool: PoolCalls, op: PoolOp, retained: Retained | None) -> Response:
+    match op:
+        case Set(key, ref, priority):
+            value = None if ref is None else subject.client.objects[ref]
+            slot = pool.set(operand(key), value, rank(priority))
+            return Stored(SlotId(slot or 0), tuple(subject.departed))
+        case Get(key):
+            return found(subject, pool.get(operand(key)), subject.private)
+        case Peek(key):
+            return found(subject, pool.peek(operand(key)), hold=False)
+        case Clear():
+            pool.clear()
+            return Cleared(tuple(subject.departed))
+        case Inspect():
+            return census(subject.reports, pool, retained)
+        case ResetStats():
+            pool.reset_counters()
+            return Done()
+        case _:
+            assert_never(op)
+
+
+def census(tells: frozenset[Aspect], pool: PoolCalls, retained: Retained | None) -> Census:
+    """Of one pool of a manager it cannot be told from outside what that alone keeps alive."""
+    everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
+    inspected = everything or Aspect.INSPECTION in tells
+    keys = frozenset(map(Key, pool.keys())) if inspected else frozenset()
+    counters = pool.counters() if everything or Aspect.COUNTERS in tells else Counters()
+    if retained is None or not (everything or Aspect.RETENTION in tells):
+        return Census(keys, frozenset(), 0, counters)
+    return Census(keys, *retained(), counters)
+
+
+def operand(key: Key | None) -> int:
+    return NO_KEY if key is None else key  # type: ignore[return-value]  # bad input on purpose
+
+
+def environment(env: EnvId | None) -> int:
+    return NO_ENV if env is None else env  # type: ignore[return-value]  # bad input on purpose
+
+
+def rank(priority: int | None) -> float:
+    """A priority for the cache; NaN stands for one that must be refused."""
+    return nan if priority is None else priority
+
+
+def found(subject: Driven, value: object | None, hold: bool) -> Response:
+    """What a get answers; under COPY the client may hold on to what it got."""
+    if value is None:
+        return Miss()
+    if hold:
+        subject.client.hand = value
+    ref = None if subject.private else subject.client.ref_of(value)
+    return Hit(ref, subject.client.read(value))

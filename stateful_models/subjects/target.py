@@ -1,0 +1,27 @@
+"""What is checked, by name."""
+
+import pickle
+from dataclasses import dataclass
+
+from spec.profile import Profile
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is checked: a pool, a manager, or (kvref itself) one of each."""
+
+    name: str
+    pool: PoolFactory | None
+    manager: ManagerFactory | None
+    profiles: tuple[Profile, ...]
+    transparent: bool = True
+
+    @property
+    def travels(self) -> bool:
+        """Whether other processes can be handed its factories."""
+        try:
+            pickle.dumps((self.pool, self.manager))
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return False
+        return True
