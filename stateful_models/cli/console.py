@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from stateful_models.engines.check import Watch
-from stateful_models.engines.explore import Progress
+from stateful_models.engines.frontier import Progress
 
 QUIET_SECONDS = 5.0
 

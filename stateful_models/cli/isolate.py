@@ -23,12 +23,12 @@ from stateful_models.engines.isolation import (
     Interference,
     Isolation,
     IsolationRun,
-    IsolationScope,
     Specified,
     everything,
 )
 from stateful_models.reference.target import KVREF
 from stateful_models.reports.timeline import answer, key_name, operation
+from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.target import Target
 
 KINDS = ("presence", "contents", "eviction")

@@ -8,7 +8,8 @@ from typing import TypeAlias, TypeVar
 
 from spec.ops import ManagerOp, Op, Tier
 from spec.profile import Ownership, Policy, Profile
-from stateful_models.engines.explore import Explorer, Progress, Report
+from stateful_models.engines.explore import Exploration, Explorer
+from stateful_models.engines.frontier import Progress
 from stateful_models.engines.judge import Divergence
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
@@ -30,7 +31,7 @@ class Row:
     kind: str
     profile: Profile
     scopes: tuple[AnyScope, ...]
-    reports: tuple[Report[object, AnyOp], ...]
+    reports: tuple[Exploration[object, AnyOp], ...]
 
     @property
     def missing(self) -> frozenset[str]:
@@ -112,9 +113,9 @@ def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:
 
 def reports(
     explorers: Iterable[Explorer[S, O]], progress: Callable[[Progress], object]
-) -> tuple[Report[S, O], ...]:
+) -> tuple[Exploration[S, O], ...]:
     """One report per exploration, up to the first that found a divergence."""
-    done: list[Report[S, O]] = []
+    done: list[Exploration[S, O]] = []
     for explorer in explorers:
         explorer.progress = progress
         done.append(explorer.run())

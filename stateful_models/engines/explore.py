@@ -7,13 +7,14 @@ state of the specification *and* end with the same operation, and after each tra
 answer every operation that tells states apart as the specification does.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Set
+from collections.abc import Callable, Hashable, Set
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
+from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor, Work
 from stateful_models.engines.judge import Divergence, Judge
 from stateful_models.engines.sample import sample
 from stateful_models.scopes.scope import Scope
@@ -22,24 +23,14 @@ from stateful_models.subjects.protocol import Subject
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
 
-SMALLEST_TASK = 40  # states; fewer are not worth a message to another process
+SMALLEST_TASK: Final = 40  # states; fewer are not worth a message to another process
 Build = Callable[[], Subject[O]]
 
 
-class Node(NamedTuple, Generic[S, O]):
-    """A state first reached by `history`."""
-
-    state: S
-    history: tuple[O, ...]
-    key: Hashable
-    orbit: int
-
-
 @dataclass
-class Expansion(Generic[S, O]):
-    """What one task found: new states in order, and what was seen on the way."""
+class Expanded(Generic[S, O]):
+    """What one task has seen on the way."""
 
-    found: list[Node[S, O]] = field(default_factory=list)
     transitions: int = 0
     occurred: set[str] = field(default_factory=set)
     divergence: Divergence[S, O] | None = None
@@ -50,7 +41,7 @@ O_co = TypeVar("O_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Report(Generic[S_co, O_co]):
+class Exploration(Generic[S_co, O_co]):
     """What was exhausted, or the shortest history that goes wrong.
 
     `states` were visited, each for all that differ from it by renaming: `represented` in all.
@@ -71,46 +62,41 @@ class Report(Generic[S_co, O_co]):
     divergence: Divergence[S_co, O_co] | None
 
 
-class Progress(NamedTuple):
-    """Of one exploration so far; `waiting` states are still to be expanded."""
-
-    states: int
-    transitions: int
-    depth: int
-    waiting: int
-    seconds: float
-
-
 def expand(
     scope: Scope[S, O],
     build: Build[O],
-    nodes: list[Node[S, O]],
+    nodes: list[Reached[S]],
     symmetric: bool,
     pending: frozenset[str],
     known: Set[Hashable] = frozenset(),
-) -> Expansion[S, O]:
-    """Every operation in each of these states, up to the first that goes wrong."""
-    result: Expansion[S, O] = Expansion()
+) -> tuple[list[Successor[S]], Expanded[S, O]]:
+    """Every operation in each of these states, up to the first that goes wrong; new states."""
+    result, found = Expanded[S, O](), list[Successor[S]]()
     judge, seen = Judge(scope, build, pending), set[Hashable]()
     alphabet = scope.alphabet(judge.reports)
-    for node in nodes:
-        ops = (*alphabet, *scope.writes(node.state))
-        for op, after, divergence in judge.expand(node.state, node.history, ops):
+    retraced = Retraced(
+        scope.initial(),
+        lambda state: (*alphabet, *scope.writes(state)),
+        lambda state, op: scope.step(state, op)[0],
+    )
+    for parent, (state, path) in enumerate(nodes):
+        history, ops = retraced(path), (*alphabet, *scope.writes(state))
+        for move, (op, after, divergence) in enumerate(judge.expand(state, history, ops)):
             result.transitions += 1
             result.divergence = shorter(result.divergence, divergence)
-            if divergence is not None and len(divergence.history) == len(node.history) + 1:
-                return result
+            if divergence is not None and len(divergence.history) == len(history) + 1:
+                return found, result
             if after is None:
                 continue
             key, orbit = scope.canonical(after, symmetric)
             if not judge.transparent:
-                idle = scope.same_but_counters(node.state, after)
+                idle = scope.same_but_counters(state, after)
                 key, orbit = (key, scope.trail(op, after), idle), 1
             if key not in seen and key not in known:
                 seen.add(key)
-                result.found.append(Node(after, (*node.history, op), key, orbit))
+                found.append(Successor(parent, move, after, key, orbit))
     result.occurred = judge.occurred
-    return result
+    return found, result
 
 
 def shorter(
@@ -134,28 +120,27 @@ class Explorer(Generic[S, O]):
     jobs: int = 1
     progress: Callable[[Progress], object] = lambda now: None
 
-    def run(self) -> Report[S, O]:
+    def run(self) -> Exploration[S, O]:
         self.began, scope = perf_counter(), self.scope
         start = scope.initial()
-        key, orbit = scope.canonical(start, self.symmetric)
-        self.visited, self.represented, self.transitions = {key}, orbit, 0
-        level, depth = [Node[S, O](start, (), key, orbit)], 0
+        self.frontier = Frontier(
+            start,
+            *scope.canonical(start, self.symmetric),
+            task=SMALLEST_TASK,
+            executor=self.executor,
+            jobs=self.jobs,
+        )
         judge = Judge(scope, self.build, frozenset(scope.situations()))
-        self.pending = frozenset(judge.pending)
-        divergence = judge.initial(start)
-        states, represented = 1, orbit
-        while level and divergence is None:
-            states, represented = len(self.visited), self.represented
-            level, divergence = self.next_level(level, depth)
-            depth += bool(level)
+        self.pending, self.transitions = frozenset(judge.pending), 0
+        divergence = judge.initial(start) or self.exhausted()
         if divergence is None:
             divergence = sample(scope, self.build, self.histories)
-        return Report(
+        return Exploration(
             scope.label,
-            states,
-            represented,
+            self.frontier.states,
+            self.frontier.represented,
             self.transitions,
-            depth,
+            self.frontier.depth + bool(self.frontier.following),
             perf_counter() - self.began,
             self.pending,
             judge.unjudged,
@@ -164,41 +149,22 @@ class Explorer(Generic[S, O]):
             divergence,
         )
 
-    def next_level(
-        self, level: list[Node[S, O]], depth: int
-    ) -> tuple[list[Node[S, O]], Divergence[S, O] | None]:
-        """The states one operation further on, or the shortest divergence among these."""
-        following: list[Node[S, O]] = []
-        divergence: Divergence[S, O] | None = None
-        for result in self.expansions(level):
-            self.transitions += result.transitions
-            self.pending -= result.occurred
-            divergence = shorter(divergence, result.divergence)
-            if divergence is not None and len(divergence.history) == depth + 1:
-                break
-            for node in result.found:
-                if node.key not in self.visited:
-                    self.visited.add(node.key)
-                    self.represented += node.orbit
-                    following.append(node)
+    def exhausted(self) -> Divergence[S, O] | None:
+        """The shortest divergence; None once everything within scope has been seen."""
+        frontier, wrong = self.frontier, list[Divergence[S, O]]()
+        for told in frontier.run(self.work, lambda: bool(wrong)):
+            self.transitions += told.transitions
+            self.pending -= told.occurred
+            if told.divergence is not None:
+                wrong.append(told.divergence)
+            if any(len(one.history) == frontier.depth + 1 for one in wrong):
+                break  # no shorter one can come
             seconds = perf_counter() - self.began
-            now = len(self.visited), self.transitions, depth + 1, len(following)
+            now = len(frontier.visited), self.transitions, frontier.depth + 1, frontier.waiting
             self.progress(Progress(*now, seconds))
-        return following, divergence
+        return min(wrong, key=lambda one: len(one.history), default=None)
 
-    def expansions(self, level: list[Node[S, O]]) -> Iterator[Expansion[S, O]]:
-        """One result per task, in order, whoever computed it."""
-        size = max(SMALLEST_TASK, -(-len(level) // (4 * self.jobs)))
-        parts = [level[start : start + size] for start in range(0, len(level), size)]
-        work = partial(expand, self.scope, self.build, symmetric=self.symmetric)
-        if self.executor is None or len(parts) == 1:
-            for nodes in parts:
-                yield work(nodes, pending=self.pending, known=self.visited)
-            return
-        tasks = [self.executor.submit(work, nodes, pending=self.pending) for nodes in parts]
-        try:
-            for task in tasks:
-                yield task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
+    def work(self, here: bool) -> Work[S, Expanded[S, O]]:
+        known = self.frontier.visited if here else frozenset[Hashable]()
+        settled = partial(expand, self.scope, self.build, symmetric=self.symmetric)
+        return partial(settled, pending=self.pending, known=known)

@@ -6,37 +6,21 @@ states that histories of any length lead to is visited, so what holds to closure
 history within scope. The first difference found is a shortest one.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias
 
 from spec.history import purge, whose
-from spec.manager import ManagerState, new_manager
+from spec.manager import ManagerState
 from spec.manager import step as manager_step
-from spec.ops import (
-    Clear,
-    EnvId,
-    Get,
-    Hit,
-    Inspect,
-    Key,
-    Lookup,
-    ManagerOp,
-    Miss,
-    On,
-    Ref,
-    Response,
-    Set,
-    Tier,
-)
-from spec.profile import Profile
-from spec.sizing import Config, capacities
-from stateful_models.engines.explore import Progress
+from spec.ops import EnvId, Hit, ManagerOp, Miss, Response
+from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor
+from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.protocol import ManagerFactory, Subject, Transparent
 
-S = TypeVar("S")
+History: TypeAlias = tuple[ManagerOp, ...]
 Selection = Callable[[ManagerOp], bool]
 """Which of the watched environment's answers must not depend on the others."""
 
@@ -46,54 +30,46 @@ def everything(op: ManagerOp) -> bool:
     return True
 
 
-class Machine(Protocol[S]):
-    """Something that performs operations; `S` says where it stands."""
+class Machine(Protocol):
+    """Something that performs operations, and shows where it stands."""
 
-    def start(self) -> S: ...
+    def start(self) -> ManagerState: ...
 
-    def step(self, state: S, op: ManagerOp) -> tuple[S, Response]: ...
-
-    def shown(self, state: S) -> ManagerState: ...
+    def step(
+        self, history: History, state: ManagerState, op: ManagerOp
+    ) -> tuple[ManagerState, Response]:
+        """One more operation, after this history, which led to this state."""
 
 
 class Specified:
     """The specification as a machine."""
 
-    def __init__(self, scope: "IsolationScope") -> None:
+    def __init__(self, scope: IsolationScope) -> None:
         self.start = scope.initial
 
-    def step(self, state: ManagerState, op: ManagerOp) -> tuple[ManagerState, Response]:
+    def step(
+        self, history: History, state: ManagerState, op: ManagerOp
+    ) -> tuple[ManagerState, Response]:
         return manager_step(state, op)
-
-    def shown(self, state: ManagerState) -> ManagerState:
-        return state
-
-
-class Ran(NamedTuple):
-    """A subject after a history, and the state that it showed."""
-
-    history: tuple[ManagerOp, ...]
-    shown: ManagerState
 
 
 class Driven:
     """A manager that shows its state, as a machine: every step from a new one on."""
 
-    def __init__(self, scope: "IsolationScope", factory: ManagerFactory) -> None:
+    def __init__(self, scope: IsolationScope, factory: ManagerFactory) -> None:
         self.make = partial(factory, scope.profile, scope.config, scope.envs, scope.objects)
 
-    def start(self) -> Ran:
-        return Ran((), shown_by(self.make()))
+    def start(self) -> ManagerState:
+        return shown_by(self.make())
 
-    def step(self, state: Ran, op: ManagerOp) -> tuple[Ran, Response]:
+    def step(
+        self, history: History, state: ManagerState, op: ManagerOp
+    ) -> tuple[ManagerState, Response]:
         subject = self.make()
-        for earlier in state.history:
+        for earlier in history:
             subject.perform(earlier)
         response = subject.perform(op)
-        return Ran((*state.history, op), shown_by(subject)), response
-
-    def shown(self, state: Ran) -> ManagerState:
-        return state.shown
+        return shown_by(subject), response
 
 
 def shown_by(subject: Subject[ManagerOp]) -> ManagerState:
@@ -140,64 +116,22 @@ class Isolation:
     found: tuple[Interference, ...]
 
 
-@dataclass(frozen=True)
-class IsolationScope:
-    """Environments that get, set, look up and clear, in init and in recur.
-
-    Each has an object of its own for each key, so that contents tell whose they are. Recur pools
-    have room for `simulations` of each environment that uses them.
-    """
-
-    profile: Profile
-    envs: int = 2
-    keys: int = 2
-    capacity: int = 2
-    simulations: int = 1
-
-    @property
-    def config(self) -> Config:
-        return Config(game_segment_length=self.capacity, num_simulations=self.simulations)
-
-    @property
-    def objects(self) -> int:
-        return self.envs * self.keys
-
-    def initial(self) -> ManagerState:
-        sizes = capacities(self.profile.sizing, self.config, self.envs, self.profile.recur_scope)
-        assert sizes is not None
-        return new_manager(self.profile, self.config, sizes, self.envs, self.objects)
-
-    def operations(self, env: EnvId) -> Iterator[ManagerOp]:
-        for number in range(self.keys):
-            key, own = Key(number), Ref(env * self.keys + number)
-            yield Lookup(env, key)
-            for tier in (Tier.INIT, Tier.RECUR):
-                yield On(tier, env, Get(key))
-                yield On(tier, env, Set(key, own))
-        yield On(Tier.INIT, env, Clear())
-        yield On(Tier.INIT, env, Inspect())
-
-    def alphabet(self) -> tuple[ManagerOp, ...]:
-        return tuple(op for env in range(self.envs) for op in self.operations(EnvId(env)))
-
-
 def entries(state: ManagerState) -> Hashable:
     return tuple(pool.entries for pool in state.pools), state.heap
 
 
-class Node(NamedTuple, Generic[S]):
-    """Both runs after a history."""
+class Both(NamedTuple):
+    """Where both runs stand."""
 
-    both: S
-    alone: S
-    history: tuple[ManagerOp, ...]
+    both: ManagerState
+    alone: ManagerState
 
 
 @dataclass
-class IsolationRun(Generic[S]):
+class IsolationRun:
     """One exploration: to closure, to a depth, or until so many kinds have been found."""
 
-    machine: Machine[S]
+    machine: Machine
     alphabet: tuple[ManagerOp, ...]
     watched: EnvId
     about: Selection
@@ -207,43 +141,44 @@ class IsolationRun(Generic[S]):
 
     def run(self) -> Isolation:
         began = perf_counter()
-        start = self.machine.start()
-        self.seen, self.transitions = {self.key(start, start)}, 0
+        start = Both(self.machine.start(), self.machine.start())
+        frontier, self.transitions = Frontier(start, self.key(*start)), 0
         self.found: dict[str, Interference] = {}
-        level, reached = [Node(start, start, ())], 0
-        while level and reached != self.depth and len(self.found) < self.kinds:
-            following: list[Node[S]] = []
-            for done, node in enumerate(level, 1):
-                following += self.following(node)
-                waiting = len(level) - done + len(following)
-                seconds = perf_counter() - began
-                now = Progress(len(self.seen), self.transitions, reached, waiting, seconds)
-                self.progress(now)
-            level = following
-            reached += bool(level)
+        self.retraced = Retraced(None, lambda state: self.alphabet, lambda state, op: None)
+        for _ in frontier.run(
+            lambda here: self.expand,
+            lambda: frontier.depth + 1 == self.depth or len(self.found) >= self.kinds,
+        ):
+            now = len(frontier.visited), self.transitions, frontier.depth, frontier.waiting
+            self.progress(Progress(*now, perf_counter() - began))
         return Isolation(
-            len(self.seen), self.transitions, reached, not level, tuple(self.found.values())
+            len(frontier.visited),
+            self.transitions,
+            frontier.depth + bool(frontier.following),
+            not frontier.following,
+            tuple(self.found.values()),
         )
 
-    def key(self, both: S, alone: S) -> Hashable:
+    def key(self, both: ManagerState, alone: ManagerState) -> Hashable:
         """Entries and contents; of counters only whether both runs have counted alike."""
-        one, other = self.machine.shown(both), self.machine.shown(alone)
-        alike = one.pools[self.watched].counters == other.pools[self.watched].counters
-        return entries(one), entries(other), alike
+        alike = both.pools[self.watched].counters == alone.pools[self.watched].counters
+        return entries(both), entries(alone), alike
 
-    def following(self, node: Node[S]) -> Iterator[Node[S]]:
-        """The pairs of states that are reached from here for the first time."""
-        for op in self.alphabet:
-            self.transitions += 1
-            history, alone = (*node.history, op), node.alone
-            both, answer = self.machine.step(node.both, op)
-            if whose(op) == self.watched:
-                alone, other = self.machine.step(alone, op)
-                if answer != other and self.about(op):
-                    one = Interference(self.watched, history, answer, other)
-                    self.found.setdefault(one.kind, one)
-                    continue
-            key = self.key(both, alone)
-            if key not in self.seen:
-                self.seen.add(key)
-                yield Node(both, alone, history)
+    def expand(self, nodes: list[Reached[Both]]) -> tuple[list[Successor[Both]], None]:
+        """The pairs of states that these lead to."""
+        found: list[Successor[Both]] = []
+        for parent, ((both, alone), path) in enumerate(nodes):
+            history = self.retraced(path)
+            own = purge(history, self.watched)
+            for move, op in enumerate(self.alphabet):
+                self.transitions += 1
+                after, answer = self.machine.step(history, both, op)
+                lonely = alone
+                if whose(op) == self.watched:
+                    lonely, other = self.machine.step(own, alone, op)
+                    if answer != other and self.about(op):
+                        one = Interference(self.watched, (*history, op), answer, other)
+                        self.found.setdefault(one.kind, one)
+                        continue
+                found.append(Successor(parent, move, Both(after, lonely), self.key(after, lonely)))
+        return found, None

@@ -4,18 +4,13 @@ A pool must not be moved by being looked at while an entry leaves, so the specif
 listener that pries is the specification of none. Demotion has one of its own (`spec.listening`).
 """
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 from weakref import ref as weak
 
 from kvref import Cause, Departure, KVCacheReentryError
-from spec import listening
-from spec.listening import LISTENING
-from spec.manager import ManagerState
-from spec.manager_laws import ManagerTransition
-from spec.ops import Contents, ManagerOp, Op, Ref, Response, Tier
+from spec.ops import Contents, Op, Ref, Response, Tier
 from spec.pool import Pool, PoolState
 from spec.profile import (
     FIFO_COPY,
@@ -29,7 +24,6 @@ from spec.profile import (
 from spec.sizing import Config
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool, abstract_pool, note
-from stateful_models.scopes.manager import ManagerScope
 from stateful_models.subjects.client import Box, Client
 
 
@@ -123,29 +117,3 @@ class DemotingManager(KvrefManager):
 
         for pool in self.manager.pools:
             pool.on_evict = demote
-
-
-@dataclass(frozen=True, slots=True)
-class DemotingScope(ManagerScope):
-    """A manager whose listener demotes; an entry's object is no longer told by pool and key."""
-
-    @property
-    def label(self) -> str:
-        return f"demoting {super(DemotingScope, self).label}"
-
-    def step(self, state: ManagerState, op: ManagerOp) -> tuple[ManagerState, Response]:
-        return listening.step(state, op)
-
-    def broken(
-        self, before: ManagerState, op: ManagerOp, response: Response, after: ManagerState
-    ) -> tuple[str, ...]:
-        seen = ManagerTransition(before, op, response, after)
-        return () if LISTENING.holds(seen) else (LISTENING.code,)
-
-    def situations(
-        self,
-    ) -> dict[str, Callable[[ManagerState, ManagerOp, Response, ManagerState], bool]]:
-        return {LISTENING.code: lambda *t: LISTENING.occurs(ManagerTransition(*t))}
-
-    def canonical(self, state: ManagerState, symmetric: bool) -> tuple[Hashable, int]:
-        return tuple([tuple([(e.key, e.slot, e.ref) for e in p.entries]) for p in state.pools]), 1

@@ -12,7 +12,8 @@ from spec.search_laws import SearchStep, context, with_room
 from spec.search_nodes import Keying
 from spec.search_state import Client, EndEpisode, Learn, Root, SearchOp, Simulate
 from spec.sizing import Config, capacities
-from stateful_models.scopes.searches import Broken, SearchReport, SearchScope, explore_searches
+from stateful_models.engines.searches import Broken, SearchReport, explore_searches
+from stateful_models.scopes.searches import SearchScope
 
 RETENTION: Final = frozenset({"S1"})
 UNCLEARED: Final = (1, 2, 3, 4)  # searches

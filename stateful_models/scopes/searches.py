@@ -1,7 +1,7 @@
-"""Searches within a scope: which steps the abstract client may take, and every search explored."""
+"""Searches within a scope: which steps the abstract client may take."""
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from spec.manager import new_manager
 from spec.pool import Pool
 from spec.profile import Profile
 from spec.search import step
-from spec.search_laws import SEARCH, SearchStep
+from spec.search_laws import SearchStep
 from spec.search_nodes import Keying, key
 from spec.search_state import (
     Client,
@@ -32,31 +32,6 @@ class Stage(NamedTuple):
 
     state: SearchState
     begun: int
-
-
-class Reached(NamedTuple):
-    stage: Stage
-    history: tuple[SearchOp, ...]
-
-
-class Broken(NamedTuple):
-    """A shortest history whose last step breaks a law."""
-
-    law: str
-    history: tuple[SearchOp, ...]
-    seen: SearchStep
-
-
-@dataclass
-class SearchReport:
-    """What was exhausted, the first history found to break each law, and what occurred."""
-
-    states: int = 0
-    transitions: int = 0
-    depth: int = 0
-    closed: bool = True
-    broken: dict[str, Broken] = field(default_factory=dict)
-    occurred: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -142,43 +117,3 @@ class SearchScope:
 
         pools = tuple(named(pool) for pool in state.manager.pools)
         return begun, len(state.trees[0]), state.searching, state.weights, pools
-
-
-def explore_searches(
-    scope: SearchScope, laws: frozenset[str] = frozenset(), most: int = 0
-) -> SearchReport:
-    """Breadth first, every search within scope, until each of `laws` has been broken.
-
-    `most`: how many states to visit; 0: all.
-    """
-    report, start = SearchReport(), scope.initial()
-    seen, layer = {scope.essence(start)}, [Reached(start, ())]
-    while layer:
-        following: list[Reached] = []
-        for stage, history in layer:
-            if most and report.states == most:
-                report.closed = False
-                return report
-            report.states += 1
-            for op in scope.ops(stage):
-                after, told = scope.step(stage, op)
-                report.transitions += 1
-                note(report, (*history, op), told)
-                if laws and laws <= report.broken.keys():
-                    report.closed = False
-                    return report
-                identity = scope.essence(after)
-                if identity not in seen:
-                    seen.add(identity)
-                    following.append(Reached(after, (*history, op)))
-        report.depth += bool(following)
-        layer = following
-    return report
-
-
-def note(report: SearchReport, history: tuple[SearchOp, ...], seen: SearchStep) -> None:
-    for law in SEARCH:
-        if law.code not in report.broken and not law.holds(seen):
-            report.broken[law.code] = Broken(law.code, history, seen)
-        if law.code not in report.occurred and law.occurs(seen):
-            report.occurred.add(law.code)

@@ -29,12 +29,8 @@ from spec.ops import Clear, Get, Key, Op, Ref, Set
 from spec.pool import PoolState, new_pool, step
 from spec.profile import Policy, Profile
 from spec.sizing import Config
-from stateful_models.reference.listening import (
-    DemotingManager,
-    DemotingScope,
-    FinalizedPool,
-    PryingPool,
-)
+from stateful_models.reference.listening import DemotingManager, FinalizedPool, PryingPool
+from stateful_models.scopes.demoting import DemotingScope
 from stateful_models.scopes.pool import PoolScope
 from tests.support.exploring import explore_manager, explore_pool
 

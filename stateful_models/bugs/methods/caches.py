@@ -20,10 +20,12 @@ from stateful_models.bugs.caches import EXHIBITS, Exhibit
 from stateful_models.bugs.matrix import Caught, Check, Exhibited
 from stateful_models.engines.explore import Explorer
 from stateful_models.engines.fuzz import EXAMPLES, Part, Store, run
-from stateful_models.engines.isolation import Driven, IsolationRun, IsolationScope
+from stateful_models.engines.isolation import Driven, IsolationRun
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.sample import cut_down, sample
-from stateful_models.reference.listening import DemotingManager, DemotingScope
+from stateful_models.reference.listening import DemotingManager
+from stateful_models.scopes.demoting import DemotingScope
+from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.aspects import Aspect

@@ -8,7 +8,8 @@ from typing import Final
 from spec.laws import search_broken
 from stateful_models.bugs.matrix import Caught, Exhibited
 from stateful_models.bugs.searches import CLIENTS
-from stateful_models.scopes.searches import SearchScope, explore_searches
+from stateful_models.engines.searches import explore_searches
+from stateful_models.scopes.searches import SearchScope
 
 WALKS: Final = 200
 

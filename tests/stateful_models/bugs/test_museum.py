@@ -6,7 +6,8 @@ from spec.laws import ALL, CACHE
 from spec.sizing import Config
 from stateful_models.bugs.caches import EXHIBITS, Exhibit
 from stateful_models.engines.judge import Divergence
-from stateful_models.reference.listening import DemotingManager, DemotingScope
+from stateful_models.reference.listening import DemotingManager
+from stateful_models.scopes.demoting import DemotingScope
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.manager import ManagerSubject

@@ -7,7 +7,7 @@ from spec.pool import new_pool, step
 from spec.profile import FIFO_REFERENCE
 from stateful_models.cli import console
 from stateful_models.cli.console import describe, plain_teller
-from stateful_models.engines.explore import Progress
+from stateful_models.engines.frontier import Progress
 from stateful_models.reports.difference import differences
 
 

@@ -1,7 +1,6 @@
 """M2 and M5, exhausted: two runs compared, for every history within scope."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 
@@ -16,21 +15,20 @@ from stateful_models.engines.isolation import (
     Interference,
     Isolation,
     IsolationRun,
-    IsolationScope,
     Machine,
     Specified,
     everything,
 )
 from stateful_models.reference.manager import KvrefManager
+from stateful_models.scopes.isolation import IsolationScope
 
-S = TypeVar("S")
 ME = EnvId(0)
 APART = Profile(recur_scope=RecurScope.PER_ENV)
 
 
 def run(
     scope: IsolationScope,
-    machine: Machine[S],
+    machine: Machine,
     about: Callable[[ManagerOp], bool],
     kinds: int = 1,
     depth: int | None = None,

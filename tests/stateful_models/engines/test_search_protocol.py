@@ -15,6 +15,7 @@ from spec.search_nodes import Keying
 from spec.search_state import Client
 from spec.sizing import Config, capacities
 from stateful_models.cli.main import app
+from stateful_models.engines.searches import explore_searches
 from stateful_models.reports.searches import (
     BASE,
     CASES,
@@ -25,7 +26,7 @@ from stateful_models.reports.searches import (
     threshold,
     uncleared,
 )
-from stateful_models.scopes.searches import SearchScope, explore_searches
+from stateful_models.scopes.searches import SearchScope
 
 INSTANCES = [(e, n, scope) for e in (1, 2, 3) for n in range(1, 7) for scope in RecurScope]
 

@@ -9,7 +9,7 @@ from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, W
 from spec.window_laws import EVERY, WINDOW
 from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
 from stateful_models.bugs.tensors.plain import PlainLayer, PlainWindows, windows_of
-from stateful_models.engines.explore import Explorer, Report
+from stateful_models.engines.explore import Exploration, Explorer
 from stateful_models.engines.sample import sample
 from stateful_models.engines.windows import counterexample, explained
 from stateful_models.reference.windows import KvrefWindows
@@ -26,7 +26,7 @@ UNPRUNED = tuple(op for op in EVERY if op is not Prune)
 
 def explore(
     scope: WindowScope, subject: type[WindowSubject] = KvrefWindows
-) -> Report[object, WindowOp]:
+) -> Exploration[object, WindowOp]:
     return Explorer(scope, partial(scope.build, subject)).run()
 
 
