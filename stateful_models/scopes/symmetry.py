@@ -8,11 +8,20 @@ kept: whether an entry's object was written into since it was set.
 from collections.abc import Hashable
 from itertools import permutations
 from math import factorial, perm
+from typing import Final
 
 from spec.heap import Heap
 from spec.manager import ManagerState
 from spec.ops import Key
 from spec.pool import Entry, PoolState
+
+
+SHARED: Final[dict[Hashable, Hashable]] = {}
+"""Parts of keys: there are few, and each is kept once however many states it is part of."""
+
+
+def shared(part: Hashable) -> Hashable:
+    return SHARED.setdefault(part, part)
 
 
 def fresh(entry: Entry, heap: Heap) -> bool:
@@ -33,7 +42,7 @@ def renamed_pool(state: PoolState, keys: int) -> tuple[Hashable, int]:
     names: dict[int, int] = {}
     entries = tuple(
         [
-            (e.slot, names.setdefault(e.ref, len(names)), fresh(e, heap), e.priority)
+            shared((e.slot, names.setdefault(e.ref, len(names)), fresh(e, heap), e.priority))
             for e in pool.entries
         ]
     )
@@ -83,6 +92,7 @@ def manager_form(state: ManagerState, order: tuple[int, ...]) -> Hashable:
         for entry in pool.entries:
             if hand is not None and hand.home == (pool.name, entry.key):
                 position = (place, entry.slot)
-        form.append(tuple([(names.setdefault(e.key, len(names)), e.slot) for e in pool.entries]))
+        places = [(names.setdefault(e.key, len(names)), e.slot) for e in pool.entries]
+        form.append(shared(tuple(places)))
     assert len(form) >= envs
     return tuple(form), position
