@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from spec.transition import Law
+from spec.law import Law
 from spec.window import Token
 
 Row = tuple[Token, ...]  # one sample's tokens, oldest first

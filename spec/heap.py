@@ -44,6 +44,11 @@ def contents(heap: Heap, ref: Ref) -> Contents:
     return heap.objects[ref].contents
 
 
+def new_object(heap: Heap, value: Contents) -> tuple[Heap, Ref]:
+    """The client makes one more object."""
+    return Heap((*heap.objects, Object(value)), heap.hand), Ref(len(heap.objects))
+
+
 def put_object(heap: Heap, ref: Ref, value: Object) -> Heap:
     objects = heap.objects
     return Heap((*objects[:ref], value, *objects[ref + 1 :]), heap.hand)

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Final
 
 from spec.heap import contents
+from spec.law import Law
 from spec.ops import (
     Cause,
     Census,
@@ -24,7 +25,7 @@ from spec.ops import (
 )
 from spec.pool import Entry, leave, retained
 from spec.profile import Ownership, Profile
-from spec.transition import EVERY_OP, POOL_OPS, Law, Transition
+from spec.transition import EVERY_OP, POOL_OPS, Transition
 
 
 def ownership(t: Transition) -> Ownership:

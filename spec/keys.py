@@ -2,14 +2,14 @@
 
 from typing import Final, NamedTuple
 
-from spec.transition import Law
+from spec.law import Law
 
 MASK: Final = 2**64 - 1
-P1: Final = 0x9E3779B185EBCA87
-P2: Final = 0xC2B2AE3D27D4EB4F
-P3: Final = 0x165667B19E3779F9
-P4: Final = 0x85EBCA77C2B2AE63
-P5: Final = 0x27D4EB2F165667C5
+PRIME_1: Final = 0x9E3779B185EBCA87
+PRIME_2: Final = 0xC2B2AE3D27D4EB4F
+PRIME_3: Final = 0x165667B19E3779F9
+PRIME_4: Final = 0x85EBCA77C2B2AE63
+PRIME_5: Final = 0x27D4EB2F165667C5
 
 
 def rotated(value: int, bits: int) -> int:
@@ -17,11 +17,11 @@ def rotated(value: int, bits: int) -> int:
 
 
 def mixed(lane: int, word: int) -> int:
-    return rotated((lane + word * P2) & MASK, 31) * P1 & MASK
+    return rotated((lane + word * PRIME_2) & MASK, 31) * PRIME_1 & MASK
 
 
 def folded(value: int, lane: int) -> int:
-    return ((value ^ mixed(0, lane)) * P1 + P4) & MASK
+    return ((value ^ mixed(0, lane)) * PRIME_1 + PRIME_4) & MASK
 
 
 def word(data: bytes, start: int, size: int) -> int:
@@ -30,7 +30,7 @@ def word(data: bytes, start: int, size: int) -> int:
 
 def striped(data: bytes) -> int:
     """The part of the input that comes in whole stripes of 32 bytes."""
-    lanes = [(P1 + P2) & MASK, P2, 0, -P1 & MASK]
+    lanes = [(PRIME_1 + PRIME_2) & MASK, PRIME_2, 0, -PRIME_1 & MASK]
     for start in range(0, len(data) - 31, 32):
         lanes = [mixed(lane, word(data, start + 8 * n, 8)) for n, lane in enumerate(lanes)]
     turns = zip(lanes, (1, 7, 12, 18), strict=True)
@@ -42,18 +42,20 @@ def striped(data: bytes) -> int:
 
 def xxh64(data: bytes) -> int:
     """K2: the 64-bit xxHash with seed 0."""
-    value = striped(data) if len(data) >= 32 else P5
+    value = striped(data) if len(data) >= 32 else PRIME_5
     value, at = (value + len(data)) & MASK, len(data) - len(data) % 32
     while at + 8 <= len(data):
-        value = (rotated(value ^ mixed(0, word(data, at, 8)), 27) * P1 + P4) & MASK
+        value = (rotated(value ^ mixed(0, word(data, at, 8)), 27) * PRIME_1 + PRIME_4) & MASK
         at += 8
     if at + 4 <= len(data):
-        value = (rotated(value ^ (word(data, at, 4) * P1 & MASK), 23) * P2 + P3) & MASK
+        value = (
+            rotated(value ^ (word(data, at, 4) * PRIME_1 & MASK), 23) * PRIME_2 + PRIME_3
+        ) & MASK
         at += 4
     for byte in data[at:]:
-        value = rotated(value ^ (byte * P5 & MASK), 11) * P1 & MASK
-    value = (value ^ value >> 33) * P2 & MASK
-    value = (value ^ value >> 29) * P3 & MASK
+        value = rotated(value ^ (byte * PRIME_5 & MASK), 11) * PRIME_1 & MASK
+    value = (value ^ value >> 33) * PRIME_2 & MASK
+    value = (value ^ value >> 29) * PRIME_3 & MASK
     return value ^ value >> 32
 
 

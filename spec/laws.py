@@ -6,10 +6,11 @@ from typing import Final, TypeAlias
 from spec.batch import BATCH, Alignment
 from spec.heap_laws import HEAP
 from spec.keys import KEYS, Pair
+from spec.law import Law, broken_of
 from spec.manager_laws import MANAGER, ManagerTransition, project
 from spec.pool_laws import POOL
-from spec.search_laws import SEARCH, SearchStep
-from spec.transition import EVERY_OP, Law, Transition, broken_of
+from spec.search_laws import SEARCH, SearchTransition
+from spec.transition import EVERY_OP, Transition
 from spec.window_laws import WINDOW, WindowTransition
 
 AnyLaw: TypeAlias = (
@@ -18,12 +19,12 @@ AnyLaw: TypeAlias = (
     | Law[WindowTransition]
     | Law[Alignment]
     | Law[Pair]
-    | Law[SearchStep]
+    | Law[SearchTransition]
 )
 POOL_AND_HEAP: Final[tuple[Law[Transition], ...]] = POOL + HEAP
 CACHE: Final[tuple[Law[Transition] | Law[ManagerTransition], ...]] = (*POOL_AND_HEAP, *MANAGER)
 ALL: Final[tuple[AnyLaw, ...]] = (*CACHE, *WINDOW, *BATCH, *KEYS, *SEARCH)
-TITLES: Final = {law.code: law.title for law in reversed(ALL)}
+TITLES: Final = {law.code: law.title for law in ALL}
 
 Predicate = Callable[[Transition], bool]
 OF_OP: Final[Mapping[type, tuple[tuple[str, Predicate], ...]]] = {
@@ -58,6 +59,6 @@ def keys_broken(pair: Pair) -> tuple[str, ...]:
     return broken_of(KEYS, pair, Pair)
 
 
-def search_broken(step: SearchStep) -> tuple[str, ...]:
+def search_broken(t: SearchTransition) -> tuple[str, ...]:
     """The codes of the laws that this step of a search breaks."""
-    return broken_of(SEARCH, step, SearchStep)
+    return broken_of(SEARCH, t, type(t.op))

@@ -9,6 +9,7 @@ the same whether the listener acts before or after it.
 from collections import Counter
 from typing import Final
 
+from spec.law import Law
 from spec.manager import ManagerState, on_pool, pool_index
 from spec.manager import step as plain_step
 from spec.manager_laws import EVERY, ManagerTransition
@@ -30,7 +31,6 @@ from spec.ops import (
     Tier,
 )
 from spec.pool import Pool
-from spec.transition import Law
 
 
 def from_recur(state: ManagerState, op: ManagerOp, left: tuple[Left, ...]) -> range:

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final, NamedTuple
 
+from spec.law import Law
 from spec.manager import Lookups, ManagerState, pool_index, tier_of
 from spec.ops import (
     Cause,
@@ -25,7 +26,7 @@ from spec.ops import (
 )
 from spec.pool import Pool, PoolState, deliver, find, leave
 from spec.sizing import capacities
-from spec.transition import CLIENT_OPS, Law, Transition, observed
+from spec.transition import CLIENT_OPS, Transition, observed
 
 
 class ManagerTransition(NamedTuple):

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from spec.law import Law
 from spec.ops import (
     Census,
     Clear,
@@ -20,7 +21,7 @@ from spec.ops import (
 )
 from spec.pool import Entry, Pool
 from spec.profile import FifoUpdate, Policy
-from spec.transition import EVERY_OP, Law, Transition, proper
+from spec.transition import EVERY_OP, Transition, proper
 
 
 def order(pool: Pool) -> tuple[Key, ...]:
@@ -69,11 +70,11 @@ def recency_kept(t: Transition) -> bool:
     return after == (*(k for k in order(t.before.pool) if k != key and k in after), key)
 
 
-def victim(t: Transition) -> bool:
+def first_leaves(t: Transition) -> bool:
     return victim_leaves(t) and recency_kept(t)
 
 
-def slot(t: Transition) -> bool:
+def lowest_slot(t: Transition) -> bool:
     """An insert takes the lowest free slot, else the victim's."""
     if not t.inserts:
         return True
@@ -92,7 +93,7 @@ def update_keeps_place(t: Transition) -> bool:
     return order(t.after.pool) == order(t.before.pool)
 
 
-def update(t: Transition) -> bool:
+def update_in_place(t: Transition) -> bool:
     """An update keeps its slot and evicts nobody; PRIORITY takes the new priority."""
     if not (t.updates and isinstance(t.op, Set) and t.old is not None):
         return True
@@ -102,7 +103,7 @@ def update(t: Transition) -> bool:
     return not t.gone and update_keeps_place(t) and (not ranked or t.new.priority == t.op.priority)
 
 
-def get(t: Transition) -> bool:
+def get_looks_only(t: Transition) -> bool:
     """A get hits if and only if the key is resident, and changes neither residency nor contents."""
     if not (isinstance(t.op, Get) and proper(t.op)):
         return True
@@ -112,7 +113,7 @@ def get(t: Transition) -> bool:
     return isinstance(t.response, right) and same and quiet
 
 
-def clear(t: Transition) -> bool:
+def clear_forgets(t: Transition) -> bool:
     """A clear leaves what a new pool is, but for the counters; the next insert takes slot 0."""
     before, after = t.before.pool, t.after.pool
     if isinstance(t.op, Clear):
@@ -188,11 +189,11 @@ def peeked(t: Transition) -> bool:
 POOL: Final[tuple[Law[Transition], ...]] = (
     Law("P1", "capacity", EVERY_OP, within_capacity, lambda t: full(t.after.pool)),
     Law("P2", "bijection", EVERY_OP, bijection, lambda t: bool(t.after.pool.entries)),
-    Law("P3", "victim", (Set, Get), victim, evicts),
-    Law("P4", "slot", (Set,), slot, lambda t: t.inserts),
-    Law("P5", "update", (Set,), update, lambda t: t.updates),
-    Law("P6", "get", (Get,), get, hit),
-    Law("P7", "clear", (Clear, Set), clear, clears),
+    Law("P3", "victim", (Set, Get), first_leaves, evicts),
+    Law("P4", "slot", (Set,), lowest_slot, lambda t: t.inserts),
+    Law("P5", "update", (Set,), update_in_place, lambda t: t.updates),
+    Law("P6", "get", (Get,), get_looks_only, hit),
+    Law("P7", "clear", (Clear, Set), clear_forgets, clears),
     Law("P8", "atomicity", EVERY_OP, atomicity, refused),
     Law("P9", "conservation", EVERY_OP, conservation, evicts),
     Law("P10", "inspection", (Peek, Inspect), inspection, peeked),

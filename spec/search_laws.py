@@ -1,109 +1,112 @@
-"""S1 to S3 on one step of a search: what was looked up, what the model wrote, what was stored.
-
-A node is known by what was appended to reach it: the root's context, then the tokens of an action
-and an observation for each edge. Its context is the window that these leave.
-"""
+"""S1 to S3 on one step of a search: what was looked up, what the model wrote, what was stored."""
 
 from typing import Final, NamedTuple
 
-from spec.ops import EnvId, Key
-from spec.transition import Law
-from spec.window import Columns, Part, append, drop
-
-Chunks = tuple[Columns, ...]  # what was appended at a time, first to last
-Where = tuple[str, Key]  # a pool's name and a key in it
-
-
-class Node(NamedTuple):
-    env: EnvId
-    chunks: Chunks
-
-
-def context(node: Node, capacity: int) -> Part:
-    """The window that appending the node's chunks, one by one, leaves."""
-    part = Part()
-    for chunk in node.chunks:
-        part = append(part, capacity, chunk[-capacity:])
-    return part
+from spec.law import Law
+from spec.search_nodes import context, with_room
+from spec.search_state import (
+    NOWHERE,
+    EndEpisode,
+    Entries,
+    Inferred,
+    Learn,
+    Root,
+    SearchOp,
+    SearchResponse,
+    SearchState,
+    Simulate,
+    Visit,
+    Where,
+    stored,
+)
 
 
-def with_room(part: Part, capacity: int, new: int) -> Part:
-    """What a step works on: the context without what its new tokens will push out."""
-    dropped = drop(capacity, len(part.tokens), new)
-    return Part(part.tokens[dropped:], part.first + dropped)
+class Shown(NamedTuple):
+    """What a law sees of a search's state: every entry, and where this search has stored."""
 
-
-class Visit(NamedTuple):
-    """One row of a step: the node looked up, and the context that the model was given."""
-
-    node: Node
-    given: Part
-
-
-class SearchStep(NamedTuple):
-    """One step of a search, as observed.
-
-    Every entry of every pool `before` the step; when the model had written, but nothing had been
-    stored (`modelled`); `after` the step. `put`: what the step stored; `written`: what this search
-    had stored before it.
-    """
-
-    capacity: int
-    new: int
-    visits: tuple[Visit, ...]
-    before: dict[Where, Columns]
-    modelled: dict[Where, Columns]
-    after: dict[Where, Columns]
+    entries: Entries
     written: frozenset[Where]
-    put: frozenset[Where]
 
 
-def retention(step: SearchStep) -> bool:
-    """S1: nothing that this search stored is gone, not even what this step stored."""
-    return step.written | step.put <= step.after.keys()
+class SearchTransition(NamedTuple):
+    """What was observed, of contexts of so many tokens, to which each step adds so many new."""
+
+    context_length: int
+    new: int
+    before: Shown
+    op: SearchOp
+    response: SearchResponse
+    after: Shown
+
+    @property
+    def visits(self) -> tuple[Visit, ...]:
+        return self.response.visits if isinstance(self.response, Inferred) else ()
+
+    @property
+    def modelled(self) -> Entries:
+        response = self.response
+        return response.modelled if isinstance(response, Inferred) else self.before.entries
+
+    @property
+    def put(self) -> frozenset[Where]:
+        return self.response.put if isinstance(self.response, Inferred) else NOWHERE
 
 
-def provenance(step: SearchStep) -> bool:
-    """S2: each context was built from its node's own history."""
-    return all(
-        given == with_room(context(node, step.capacity), step.capacity, step.new)
-        for node, given in step.visits
-    )
+def shown(state: SearchState) -> Shown:
+    """A search that is over has written nothing."""
+    return Shown(stored(state), state.written if state.searching else NOWHERE)
 
 
-def working_copies(step: SearchStep) -> bool:
-    """S3: handing out the working batch, the model's writes, and storing change no other entry."""
-    kept = all(
-        step.after.get(where, was) == was
-        for where, was in step.before.items()
-        if where not in step.put
-    )
-    return step.modelled == step.before and kept
+def observed(
+    before: SearchState, op: SearchOp, response: SearchResponse, after: SearchState
+) -> SearchTransition:
+    """A step of the specification's own client, whose steps append one token."""
+    length = before.client.context_length
+    return SearchTransition(length, 1, shown(before), op, response, shown(after))
 
 
-def storing(step: SearchStep) -> bool:
+def retention(t: SearchTransition) -> bool:
+    """Nothing that this search stored is gone, not even what this step stored."""
+    return t.after.written | t.put <= t.after.entries.keys()
+
+
+def provenance(t: SearchTransition) -> bool:
+    """Each context was built from its node's own history."""
+    length = t.context_length
+    return all(given == with_room(context(node, length), length, t.new) for node, given in t.visits)
+
+
+def working_copies(t: SearchTransition) -> bool:
+    """Handing out the working batch, the model's writes, and storing change no other entry."""
+    before, after = t.before.entries, t.after.entries
+    kept = all(after.get(where, was) == was for where, was in before.items() if where not in t.put)
+    return t.modelled == before and kept
+
+
+def storing(t: SearchTransition) -> bool:
     """The search stores more, having stored something already."""
-    return bool(step.written) and step.after != step.before
+    more = bool(t.before.written) and t.after.entries != t.before.entries
+    return more and isinstance(t.op, Simulate)
 
 
-def deep(step: SearchStep) -> bool:
+def deep(t: SearchTransition) -> bool:
     """A node is visited below the root, whose context has lost tokens."""
-    return any(len(node.chunks) > 1 and given.first for node, given in step.visits)
+    return any(len(node.chunks) > 1 and given.first for node, given in t.visits)
 
 
-def given_and_written(step: SearchStep) -> bool:
+def given_and_written(t: SearchTransition) -> bool:
     """Tokens of a stored entry are given to the model, which then stores more."""
-    stored = {columns for columns in step.before.values() if columns}
-    return step.after != step.before and any(
+    held = {columns for columns in t.before.entries.values() if columns}
+    return t.after.entries != t.before.entries and any(
         given.tokens and given.tokens == columns[len(columns) - len(given.tokens) :]
-        for _, given in step.visits
-        for columns in stored
+        for _, given in t.visits
+        for columns in held
     )
 
 
-ABOUT: Final = (SearchStep,)
-SEARCH: Final[tuple[Law[SearchStep], ...]] = (
-    Law("S1", "retention", ABOUT, retention, storing),
-    Law("S2", "provenance", ABOUT, provenance, deep),
-    Law("S3", "working copies", ABOUT, working_copies, given_and_written),
+EVERY: Final = (Root, Simulate, EndEpisode, Learn)
+SEARCH: Final[tuple[Law[SearchTransition], ...]] = (
+    Law("S1", "retention", EVERY, retention, storing),
+    Law("S2", "provenance", EVERY, provenance, deep),
+    Law("S3", "working copies", EVERY, working_copies, given_and_written),
 )

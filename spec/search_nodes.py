@@ -1,15 +1,39 @@
-"""Nodes of a search tree, their own histories, and which of them share a key."""
+"""Nodes of a search tree, their own histories, and which of them share a key.
+
+A node is known by what was appended to reach it: the root's context, then the tokens of an action
+and an observation for each edge. Its context is the window that these leave.
+"""
 
 from enum import Enum
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple, TypeAlias, assert_never
 
 from spec.ops import EnvId, Key
-from spec.search_laws import Node
-from spec.window import Column, Token
+from spec.window import Column, Columns, Part, Token, append, drop
+
+Chunks: TypeAlias = tuple[Columns, ...]  # what was appended at a time, first to last
 
 BASE: Final = 32  # more than there are labels, environments or weights
 OBSERVED: Final = 8  # a real step has its action's label, and this added; an imagined one just that
 EPISODE: Final = 16  # and the first label of all, of the first observation, is its episode's
+
+
+class Node(NamedTuple):
+    env: EnvId
+    chunks: Chunks
+
+
+def context(node: Node, capacity: int) -> Part:
+    """The window that appending the node's chunks, one by one, leaves."""
+    part = Part()
+    for chunk in node.chunks:
+        part = append(part, capacity, chunk[-capacity:])
+    return part
+
+
+def with_room(part: Part, capacity: int, new: int) -> Part:
+    """What a step works on: the context without what its new tokens will push out."""
+    dropped = drop(capacity, len(part.tokens), new)
+    return Part(part.tokens[dropped:], part.first + dropped)
 
 
 class Keying(Enum):

@@ -1,15 +1,19 @@
 """What an abstract tree search is: its client's discipline, its state, its steps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from spec.heap import contents
 from spec.manager import ManagerState
-from spec.ops import EnvId, Tier
+from spec.ops import Done, EnvId, Key, Tier
 from spec.profile import Ownership, RecurScope
-from spec.search_laws import Where
-from spec.search_nodes import Keying, Place
+from spec.search_nodes import Keying, Node, Place
 from spec.window import Columns, Part
+
+Where: TypeAlias = tuple[str, Key]  # a pool's name and a key in it
+Entries: TypeAlias = Mapping[Where, Columns]
+NOWHERE: Final[frozenset[Where]] = frozenset()
 
 
 class Client(NamedTuple):
@@ -70,6 +74,29 @@ class Learn:
 
 
 SearchOp: TypeAlias = Root | Simulate | EndEpisode | Learn
+
+
+class Visit(NamedTuple):
+    """One row of a step: the node looked up, and the context that the model was given."""
+
+    node: Node
+    given: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What a root inference or a simulation did.
+
+    `modelled`: every entry when the model had written, but nothing had been stored; `put`: where
+    the step stored something.
+    """
+
+    visits: tuple[Visit, ...]
+    modelled: Entries
+    put: frozenset[Where]
+
+
+SearchResponse: TypeAlias = Inferred | Done
 
 
 def new_search(client: Client, manager: ManagerState) -> SearchState:

@@ -1,7 +1,6 @@
 """What a law speaks of: one observed transition of one pool."""
 
-from collections.abc import Callable
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from spec.ops import (
     Clear,
@@ -20,7 +19,6 @@ from spec.ops import (
     Write,
 )
 from spec.pool import Entry, PoolState, find
-from spec.profile import Profile
 
 POOL_OPS: Final = (Get, Set, Clear, Peek, Inspect, ResetStats)
 CLIENT_OPS: Final = (Read, Write, Reread, Rewrite)
@@ -76,25 +74,3 @@ def proper(op: Op) -> bool:
     if isinstance(op, Set):
         return op.key is not None and op.ref is not None and op.priority is not None
     return not isinstance(op, (Get, Peek)) or op.key is not None
-
-
-T = TypeVar("T")
-
-
-class Law(NamedTuple, Generic[T]):
-    """`holds` on every transition; `occurs` on some, where the profile `applies`.
-
-    `about` are the operations it speaks of: on all others it holds trivially.
-    """
-
-    code: str
-    title: str
-    about: tuple[type, ...]
-    holds: Callable[[T], bool]
-    occurs: Callable[[T], bool]
-    applies: Callable[[Profile], bool] = lambda profile: True
-
-
-def broken_of(laws: tuple[Law[T], ...], observed: T, about: type) -> tuple[str, ...]:
-    """The codes of those laws about this kind of thing that an observation breaks."""
-    return tuple([law.code for law in laws if about in law.about and not law.holds(observed)])

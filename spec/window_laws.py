@@ -2,8 +2,8 @@
 
 from typing import Final, NamedTuple, assert_never
 
+from spec.law import Law
 from spec.ops import Done, Refused
-from spec.transition import Law
 from spec.window import (
     Clone,
     Columns,
@@ -166,13 +166,13 @@ def selected(t: WindowTransition) -> bool:
             return True
 
 
-def frame(t: WindowTransition) -> bool:
+def others_kept(t: WindowTransition) -> bool:
     """Nobody ever sees another window's tokens: every other window stays as it was."""
     others = [place for place in range(len(t.before.windows)) if place != t.place]
     return all(t.before.windows[place] == t.after.windows[place] for place in others)
 
 
-def sealed_stays(t: WindowTransition) -> bool:
+def sealed_refuses(t: WindowTransition) -> bool:
     """A sealed window refuses every write; sealing changes no token."""
     if isinstance(t.op, Seal):
         return not t.done or t.new == t.old._replace(sealed=True)
@@ -243,6 +243,6 @@ WINDOW: Final[tuple[Law[WindowTransition], ...]] = (
     Law("W4", "parts agree", EVERY, parts_agree, lambda t: bool(growths(t))),
     Law("W5", "selected", (Prune, RemoveNewest, Clone, Fork, Reset), selected, picks),
     Law("W6", "phase", EVERY, phase, flips),
-    Law("R3", "frame", EVERY, frame, in_common),
-    Law("R4", "sealed stays", EVERY, sealed_stays, denied),
+    Law("R3", "held handles", EVERY, others_kept, in_common),
+    Law("R4", "integrity", EVERY, sealed_refuses, denied),
 )

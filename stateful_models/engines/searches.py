@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from spec.search_laws import SEARCH, SearchStep
+from spec.search_laws import SEARCH, SearchTransition
 from spec.search_state import SearchOp
 from stateful_models.engines.frontier import Frontier, Reached, Retraced, Successor
 from stateful_models.scopes.searches import SearchScope, Stage
@@ -14,7 +14,7 @@ class Broken(NamedTuple):
 
     law: str
     history: tuple[SearchOp, ...]
-    seen: SearchStep
+    seen: SearchTransition
 
 
 @dataclass
@@ -76,7 +76,7 @@ class SearchExplorer:
                 found.append(Successor(parent, move, after, self.scope.essence(after)))
         return found, None
 
-    def note(self, path: tuple[int, ...], op: SearchOp, seen: SearchStep) -> None:
+    def note(self, path: tuple[int, ...], op: SearchOp, seen: SearchTransition) -> None:
         report = self.report
         for law in SEARCH:
             if law.code not in report.broken and not law.holds(seen):

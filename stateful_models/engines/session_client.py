@@ -14,15 +14,16 @@ from kvref.tensors import KeysValues, Missing, Source
 from spec.ops import EnvId, Tier
 from spec.profile import RecurScope
 from spec.search import step
-from spec.search_laws import Visit
 from spec.search_nodes import Place, child, column, first_root, key, next_root, node
 from spec.search_state import (
     EndEpisode,
+    Inferred,
     Learn,
     Root,
     SearchOp,
     SearchState,
     Simulate,
+    Visit,
     environments,
     pool_name,
     stored,
@@ -65,10 +66,11 @@ class SessionClient:
 
     def perform(self, op: SearchOp) -> str | None:
         """One step of both; what of them differs, if anything does."""
-        before, (self.state, seen) = self.state, step(self.state, op)
+        before, (self.state, response) = self.state, step(self.state, op)
+        due = response.visits if isinstance(response, Inferred) else ()
         ran = self.session_step(before, op)
-        if ran.visits != seen.visits:
-            return f"given {ran.visits}, where the specification gives {seen.visits}"
+        if ran.visits != due:
+            return f"given {ran.visits}, where the specification gives {due}"
         if ran.sources != ran.expected:
             return f"from {ran.sources}, where the specification says {ran.expected}"
         if self.held() != held(self.state):

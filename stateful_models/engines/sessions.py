@@ -15,7 +15,9 @@ from torch import Tensor
 from kvref.tensors import KeysValues, Missing
 from spec.ops import EnvId, Key
 from spec.profile import Profile
-from spec.search_laws import Node, SearchStep, Visit, Where
+from spec.search_laws import SearchTransition, Shown
+from spec.search_nodes import Node
+from spec.search_state import Inferred, Simulate, Visit, Where
 from spec.sizing import Config
 from spec.window import Columns, Token
 from stateful_models.subjects.sessions import Rebuild, SessionSubject, Setting
@@ -84,7 +86,7 @@ class RandomSearches:
     def stored(self) -> dict[Where, Columns]:
         return contents(self.session)
 
-    def search(self, simulations: int) -> Iterator[SearchStep]:
+    def search(self, simulations: int) -> Iterator[SearchTransition]:
         """One search over all environments, from new roots of unequal length."""
         roots = [
             Node(EnvId(env), (self.fresh(self.random.randint(1, self.capacity)),))
@@ -95,23 +97,22 @@ class RandomSearches:
         self.session.root(list(self.envs), torch.stack([one[0][1] for one in known]))
         mine = frozenset(self.stored().keys() - before.keys())
         for _ in range(simulations):
-            step, mine = self.simulate(known, mine)
-            yield step
+            seen = self.simulate(known, mine)
+            mine = seen.after.written
+            yield seen
 
     def simulate(
         self, known: list[list[tuple[Node, Tensor]]], mine: frozenset[Where]
-    ) -> tuple[SearchStep, frozenset[Where]]:
+    ) -> SearchTransition:
         """From a random node of each environment's tree to a new one."""
-        parents = [self.random.choice(nodes) for nodes in known]
+        chosen = tuple(self.random.randrange(len(nodes)) for nodes in known)
+        parents = [nodes[at] for nodes, at in zip(known, chosen, strict=True)]
         latents = torch.stack([latent for _, latent in parents])
         before = self.stored()
         with self.session.step(list(self.envs), latents) as batch, torch.no_grad():
-            rows_given = zip(batch.lengths, batch.firsts, strict=True)
             visits = tuple(
-                Visit(node, part_of(batch.keys_values, row, length, first))
-                for row, ((node, _), (length, first)) in enumerate(
-                    zip(parents, rows_given, strict=True)
-                )
+                Visit(node, part_of(batch.keys_values, row, batch.lengths[row], batch.firsts[row]))
+                for row, (node, _) in enumerate(parents)
             )
             new = self.fresh(TOKENS, len(parents))
             for token in new:
@@ -125,9 +126,13 @@ class RandomSearches:
             batch.children(torch.stack(made))
         for nodes, child, latent in zip(known, children, made, strict=True):
             nodes.append((child, latent))
-        after = self.stored()
         keys = [self.session.key(env, one) for env, one in zip(self.envs, made, strict=True)]
         put = frozenset(("recur", Key(key)) for key in keys)
-        return SearchStep(self.capacity, TOKENS, visits, before, modelled, after, mine, put), (
-            mine | put
+        return SearchTransition(
+            self.capacity,
+            TOKENS,
+            Shown(before, mine),
+            Simulate(chosen, (0,) * len(chosen)),
+            Inferred(visits, modelled, put),
+            Shown(self.stored(), mine | put),
         )

@@ -9,7 +9,7 @@ from torch import Tensor
 from kvref import EvictionStrategy, KVCacheManager, Ownership, RecurScope, SizingProfile
 from kvref.tensors import KeysValues, SearchSession, by_env_and_latent
 from spec.ops import Key
-from spec.search_laws import Where
+from spec.search_state import Where
 from stateful_models.subjects.sessions import Rebuild, SessionSubject, Setting, StepLike
 
 

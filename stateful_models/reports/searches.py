@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
-from spec.search_laws import SearchStep, context, with_room
-from spec.search_nodes import Keying
+from spec.search_laws import SearchTransition
+from spec.search_nodes import Keying, context, with_room
 from spec.search_state import Client, EndEpisode, Learn, Root, SearchOp, Simulate
 from spec.sizing import Config, capacities
 from stateful_models.engines.searches import Broken, SearchReport, explore_searches
@@ -226,10 +226,10 @@ def dropped(case: Case) -> Dropped:
     )
 
 
-def contexts(seen: SearchStep) -> tuple[str, str]:
+def contexts(seen: SearchTransition) -> tuple[str, str]:
     """The first wrong context, and the one that it should have been; tokens as numbers."""
     for node, given in seen.visits:
-        own = with_room(context(node, seen.capacity), seen.capacity, seen.new)
+        own = with_room(context(node, seen.context_length), seen.context_length, seen.new)
         if given != own:
             return str([t for (t,) in given.tokens]), str([t for (t,) in own.tokens])
     return "", ""

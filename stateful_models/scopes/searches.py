@@ -9,7 +9,7 @@ from spec.manager import new_manager
 from spec.pool import Pool
 from spec.profile import Profile
 from spec.search import step
-from spec.search_laws import SearchStep
+from spec.search_laws import SearchTransition, observed
 from spec.search_nodes import Keying, key
 from spec.search_state import (
     Client,
@@ -88,9 +88,11 @@ class SearchScope:
         for rows in product(*choices):
             yield Simulate(tuple(at for at, _ in rows), tuple(action for _, action in rows))
 
-    def step(self, stage: Stage, op: SearchOp) -> tuple[Stage, SearchStep]:
-        state, seen = step(stage.state, op)
-        return Stage(state, stage.begun + isinstance(op, Root)), seen
+    def step(self, stage: Stage, op: SearchOp) -> tuple[Stage, SearchTransition]:
+        """The stage after a step, and what was observed of it."""
+        state, response = step(stage.state, op)
+        after = Stage(state, stage.begun + isinstance(op, Root))
+        return after, observed(stage.state, op, response, state)
 
     def essence(self, stage: Stage) -> Hashable:
         """What identifies a state."""

@@ -15,7 +15,6 @@ from spec.manager import ManagerState
 from spec.ops import Key
 from spec.pool import Entry, PoolState
 
-
 SHARED: Final[dict[Hashable, Hashable]] = {}
 """Parts of keys: there are few, and each is kept once however many states it is part of."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kvref.tensors import KeysValues, Missing, Source
 from spec.profile import Profile
-from spec.search_laws import Where
+from spec.search_state import Where
 from spec.sizing import Config
 
 Rebuild: TypeAlias = Callable[[Missing], list[KeysValues]]

@@ -3,8 +3,18 @@
 import pytest
 
 from spec.ops import EnvId
-from spec.search_laws import Node
-from spec.search_nodes import Keying, Place, child, column, first_root, key, next_root, node, number
+from spec.search_nodes import (
+    Keying,
+    Node,
+    Place,
+    child,
+    column,
+    first_root,
+    key,
+    next_root,
+    node,
+    number,
+)
 
 HERE, THERE = EnvId(0), EnvId(1)
 ROOT = Place((16,))

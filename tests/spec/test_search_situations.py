@@ -3,7 +3,9 @@
 import pytest
 
 from spec.ops import EnvId, Key
-from spec.search_laws import SEARCH, Node, SearchStep, Visit, Where
+from spec.search_laws import SEARCH, SearchTransition, Shown
+from spec.search_nodes import Node
+from spec.search_state import Inferred, Root, Simulate, Visit, Where
 from spec.window import Columns, Part, Token
 
 WHERE: Where = ("recur", Key(1))
@@ -15,10 +17,11 @@ ROOT, BELOW = Node(EnvId(0), (TWO,)), Node(EnvId(0), (ONE, ONE))
 
 def seen(
     node: Node, given: Part, after: dict[Where, Columns], before: dict[Where, Columns] = STORED
-) -> SearchStep:
-    return SearchStep(
-        4, 1, (Visit(node, given),), before, before, after, frozenset({WHERE}), frozenset()
-    )
+) -> SearchTransition:
+    mine = frozenset({WHERE})
+    response = Inferred((Visit(node, given),), before, frozenset())
+    op = Simulate((0,), (0,))
+    return SearchTransition(4, 1, Shown(before, mine), op, response, Shown(after, mine))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +29,8 @@ def seen(
     [
         (seen(ROOT, Part(), STORED), ""),
         (seen(ROOT, Part(), MORE), "S1"),
-        (seen(ROOT, Part(), MORE)._replace(written=frozenset()), ""),
+        (seen(ROOT, Part(), MORE)._replace(before=Shown(STORED, frozenset())), ""),
+        (seen(ROOT, Part(), MORE)._replace(op=Root()), ""),
         (seen(ROOT, Part(TWO, 2), STORED), ""),
         (seen(BELOW, Part(TWO, 2), STORED), "S2"),
         (seen(BELOW, Part(TWO, 0), STORED), ""),
@@ -37,5 +41,5 @@ def seen(
         (seen(ROOT, Part(TWO), MORE, before={WHERE: ()}), "S1"),
     ],
 )
-def test_laws_of_searches_speak_of_their_situations(step: SearchStep, codes: str) -> None:
+def test_laws_of_searches_speak_of_their_situations(step: SearchTransition, codes: str) -> None:
     assert [law.code for law in SEARCH if law.occurs(step)] == codes.split()

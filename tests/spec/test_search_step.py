@@ -3,19 +3,22 @@
 import pytest
 
 from spec.manager import new_manager
-from spec.ops import EnvId
+from spec.ops import Done, EnvId
 from spec.profile import Profile
 from spec.search import look_up, step
-from spec.search_laws import SearchStep, with_room
-from spec.search_nodes import Place, column, first_root
+from spec.search_laws import shown
+from spec.search_nodes import Place, column, first_root, with_room
 from spec.search_state import (
     Client,
     EndEpisode,
+    Inferred,
     Learn,
     Root,
     SearchOp,
+    SearchResponse,
     SearchState,
     Simulate,
+    Where,
     new_search,
     stored,
 )
@@ -32,11 +35,16 @@ def begun(client: Client = THREE, recur: int = 6) -> SearchState:
     return new_search(client, manager)
 
 
-def after(*ops: SearchOp, client: Client = THREE) -> tuple[SearchState, SearchStep]:
+def after(*ops: SearchOp, client: Client = THREE) -> tuple[SearchState, SearchResponse]:
     state = begun(client)
     for op in ops:
-        state, seen = step(state, op)
-    return state, seen
+        state, response = step(state, op)
+    return state, response
+
+
+def put_by(response: SearchResponse) -> frozenset[Where]:
+    assert isinstance(response, Inferred)
+    return response.put
 
 
 ONCE = Simulate((0, 0, 0), (0, 1, 2))
@@ -51,26 +59,25 @@ def test_a_new_search_has_no_trees_and_no_episode_behind_it() -> None:
 
 def test_what_a_step_put_is_of_every_environment() -> None:
     """Also where one environment's entry pushed out another's within the step (S1)."""
-    state, seen = after(Root())
-    assert seen.put == stored(state).keys() == state.written
-    small, seen = step(begun(recur=2), Root())
-    small, seen = step(small, ONCE)
-    assert len(seen.put) == 3
-    assert len(seen.put - stored(small).keys()) == 1
-    assert small.written == seen.put | seen.written
+    state, response = after(Root())
+    assert put_by(response) == stored(state).keys() == state.written
+    small, roots = step(begun(recur=2), Root())
+    small, response = step(small, ONCE)
+    assert len(put_by(response)) == 3
+    assert len(put_by(response) - stored(small).keys()) == 1
+    assert small.written == put_by(response) | put_by(roots)
 
 
 def test_an_episode_that_ends_takes_its_own_roots_only() -> None:
     before, _ = after(Root(), ONCE)
-    state, seen = step(before, EndEpisode(EnvId(0)))
+    state, response = step(before, EndEpisode(EnvId(0)))
+    assert response == Done()
+    assert shown(state).written == frozenset()
     assert state.trees == ((), *before.trees[1:])
     assert state.episodes == (1, 0, 0)
     assert not state.searching
     gone = {where for where in stored(before) if where[0] == "init:0"}
     assert stored(state).keys() == stored(before).keys() - gone
-    assert seen == SearchStep(
-        4, 1, (), stored(before), stored(before), stored(state), frozenset(), frozenset()
-    )
     begins, _ = step(state, Root())
     assert begins.trees[0] == (first_root(1),)
     assert begins.trees[1] != (first_root(0),)
@@ -88,10 +95,10 @@ def test_new_weights_end_the_search_and_empty_the_pools_of_a_client_that_forgets
     forgets: bool,
 ) -> None:
     before, _ = after(Root(), ONCE, client=Client(3, forgets=forgets))
-    state, seen = step(before, Learn())
+    state, response = step(before, Learn())
+    assert response == Done()
     assert (state.weights, state.searching, state.trees) == (1, False, before.trees)
     assert stored(state) == ({} if forgets else stored(before))
-    assert (seen.before, seen.modelled, seen.after) == (stored(before),) * 2 + (stored(state),)
     again, _ = step(state, Learn())
     assert again.weights == 2
 

@@ -1,11 +1,15 @@
 """Laws of tensors, clause by clause: observations made by hand, each breaking one."""
 
+from dataclasses import replace
+
 import pytest
 
 from spec.batch import Alignment, Batch, align, visible
 from spec.laws import batch_broken, search_broken, window_broken
 from spec.ops import Done, EnvId, Key, Refused
-from spec.search_laws import Node, SearchStep, Visit, Where
+from spec.search_laws import SearchTransition, Shown
+from spec.search_nodes import Node
+from spec.search_state import NOWHERE, Inferred, Simulate, Visit, Where
 from spec.window import (
     Columns,
     Fork,
@@ -94,29 +98,30 @@ def test_clause_of_batches() -> None:
 
 WHERE = "recur", Key(1)
 STORED: dict[Where, Columns] = {WHERE: ONE}
-STEP = SearchStep(
-    4,
-    1,
-    (Visit(Node(EnvId(0), (ONE,)), Part(ONE)),),
-    STORED,
-    STORED,
-    STORED,
-    frozenset({WHERE}),
-    frozenset(),
-)
+MINE = frozenset({WHERE})
+VISIT = Visit(Node(EnvId(0), (ONE,)), Part(ONE))
+DONE = Inferred((VISIT,), STORED, NOWHERE)
+STEP = SearchTransition(4, 1, Shown(STORED, MINE), Simulate((0,), (0,)), DONE, Shown(STORED, MINE))
+CHANGED = Shown({WHERE: ((Token(8),),)}, MINE)
 
 
 @pytest.mark.parametrize(
     ("observed", "broken"),
     [
         (STEP, ()),
-        (STEP._replace(after={}), ("S1",)),
-        (STEP._replace(visits=(STEP.visits[0]._replace(given=Part(((Token(8),),))),)), ("S2",)),
-        (STEP._replace(modelled={WHERE: ()}), ("S3",)),
-        (STEP._replace(after={WHERE: ((Token(8),),)}), ("S3",)),
-        (STEP._replace(after={WHERE: ((Token(8),),)}, put=frozenset({WHERE})), ()),
-        (STEP._replace(put=frozenset({("recur", Key(2))})), ("S1",)),
+        (STEP._replace(after=Shown({}, MINE)), ("S1",)),
+        (
+            STEP._replace(
+                response=replace(DONE, visits=(VISIT._replace(given=Part(((Token(8),),))),))
+            ),
+            ("S2",),
+        ),
+        (STEP._replace(response=replace(DONE, modelled={WHERE: ()})), ("S3",)),
+        (STEP._replace(after=CHANGED), ("S3",)),
+        (STEP._replace(after=CHANGED, response=replace(DONE, put=MINE)), ()),
+        (STEP._replace(response=replace(DONE, put=frozenset({("recur", Key(2))}))), ("S1",)),
+        (STEP._replace(response=Done(), after=CHANGED), ("S3",)),
     ],
 )
-def test_clause_of_searches(observed: SearchStep, broken: tuple[str, ...]) -> None:
+def test_clause_of_searches(observed: SearchTransition, broken: tuple[str, ...]) -> None:
     assert search_broken(observed) == broken

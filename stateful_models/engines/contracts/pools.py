@@ -10,12 +10,12 @@ from spec.pool import Entry, Pool, PoolState
 from spec.pool_laws import (
     atomicity,
     bijection,
-    clear,
+    clear_forgets,
     conservation,
-    get,
-    slot,
-    update,
-    victim,
+    first_leaves,
+    get_looks_only,
+    lowest_slot,
+    update_in_place,
     within_capacity,
 )
 from spec.profile import Policy, Profile
@@ -125,7 +125,7 @@ KINDS: Final = (
     Kind(
         "P3",
         "set",
-        victim,
+        first_leaves,
         of_set,
         {
             FIFO: faults.NEWEST_GOES,
@@ -133,12 +133,12 @@ KINDS: Final = (
             PRIORITY: faults.HIGHEST_GOES,
         },
     ),
-    Kind("P3", "get", victim, of_get, {LRU: faults.HIT_KEEPS_AGE}),
-    Kind("P4", "set", slot, of_set, everywhere(faults.HIGHEST_SLOT)),
+    Kind("P3", "get", first_leaves, of_get, {LRU: faults.HIT_KEEPS_AGE}),
+    Kind("P4", "set", lowest_slot, of_set, everywhere(faults.HIGHEST_SLOT)),
     Kind(
         "P5",
         "set",
-        update,
+        update_in_place,
         of_set,
         {
             FIFO: faults.UPDATE_RENEWS_AGE,
@@ -146,8 +146,10 @@ KINDS: Final = (
             PRIORITY: faults.UPDATE_KEEPS_PRIORITY,
         },
     ),
-    Kind("P6", "get", get, of_get, everywhere(faults.GET_REMOVES)),
-    Kind("P7", "clear", clear, partial(of_counted, clearing), everywhere(faults.CLEAR_RESETS)),
+    Kind("P6", "get", get_looks_only, of_get, everywhere(faults.GET_REMOVES)),
+    Kind(
+        "P7", "clear", clear_forgets, partial(of_counted, clearing), everywhere(faults.CLEAR_RESETS)
+    ),
     Kind("P8", "set", atomicity, of_refusal, everywhere(faults.REFUSAL_CLEARS)),
     Kind(
         "P9",

@@ -30,7 +30,7 @@ from kvref.tensors.contexts import Rebuild
 from spec.laws import search_broken
 from spec.profile import Ownership as SpecOwnership
 from spec.profile import Profile
-from spec.search_laws import SEARCH, SearchStep
+from spec.search_laws import SEARCH, SearchTransition
 from spec.sizing import Config as Sizes
 from stateful_models.bugs.tensors import SESSIONS
 from stateful_models.engines.sessions import RandomSearches
@@ -67,7 +67,7 @@ def drive(
     searches: int = 2,
     capacity: int = 7,
     pool: int | None = None,
-) -> list[SearchStep]:
+) -> list[SearchTransition]:
     profile = Profile(ownership=SpecOwnership(ownership.value))
     sizes = Sizes(game_segment_length=4, num_simulations=simulations if pool is None else pool)
     driven = RandomSearches(

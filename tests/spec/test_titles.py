@@ -1,0 +1,17 @@
+"""Each law has one code and one title, however many predicates it takes to say it."""
+
+from spec.laws import ALL, TITLES
+
+
+def test_a_code_has_one_title() -> None:
+    assert {(law.code, law.title) for law in ALL} == set(TITLES.items())
+
+
+def test_a_title_has_one_code() -> None:
+    assert len(set(TITLES.values())) == len(TITLES)
+
+
+def test_every_law_says_what_it_means() -> None:
+    """In the docstring of its predicate, unless its name says it all."""
+    for law in ALL:
+        assert (law.holds.__doc__ or law.holds.__name__.replace("_", " ")).strip()
