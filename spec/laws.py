@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 from spec.batch import BATCH, Alignment
 from spec.heap_laws import HEAP
+from spec.isolation_laws import ISOLATION, TwoRuns
 from spec.keys import KEYS, Pair
 from spec.law import Law, broken_of
 from spec.manager_laws import MANAGER, ManagerTransition, project
@@ -16,6 +17,7 @@ from spec.window_laws import WINDOW, WindowTransition
 AnyLaw: TypeAlias = (
     Law[Transition]
     | Law[ManagerTransition]
+    | Law[TwoRuns]
     | Law[WindowTransition]
     | Law[Alignment]
     | Law[Pair]
@@ -23,7 +25,7 @@ AnyLaw: TypeAlias = (
 )
 POOL_AND_HEAP: Final[tuple[Law[Transition], ...]] = POOL + HEAP
 CACHE: Final[tuple[Law[Transition] | Law[ManagerTransition], ...]] = (*POOL_AND_HEAP, *MANAGER)
-ALL: Final[tuple[AnyLaw, ...]] = (*CACHE, *WINDOW, *BATCH, *KEYS, *SEARCH)
+ALL: Final[tuple[AnyLaw, ...]] = (*CACHE, *ISOLATION, *WINDOW, *BATCH, *KEYS, *SEARCH)
 TITLES: Final = {law.code: law.title for law in ALL}
 
 Predicate = Callable[[Transition], bool]
@@ -42,6 +44,12 @@ def manager_broken(t: ManagerTransition) -> tuple[str, ...]:
     own = broken_of(MANAGER, t, type(t.op))
     inner = project(t)
     return own if inner is None else (*broken(inner), *own)
+
+
+def isolation_broken(runs: TwoRuns) -> tuple[str, ...]:
+    """The codes of the laws that these two runs break, of those that their profile promises."""
+    laws = tuple(law for law in ISOLATION if law.applies(runs.both.before.profile))
+    return broken_of(laws, runs, type(runs.op))
 
 
 def window_broken(t: WindowTransition) -> tuple[str, ...]:

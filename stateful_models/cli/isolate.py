@@ -12,7 +12,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from spec.history import init_operation
+from spec.isolation_laws import M2, M5, TwoRuns
+from spec.law import Law
 from spec.ops import EnvId, Lookup, ManagerOp, On
 from spec.profile import Profile, RecurScope
 from stateful_models.cli.console import output, refuse, watching, writable, write_json
@@ -24,7 +25,6 @@ from stateful_models.engines.isolation import (
     Isolation,
     IsolationRun,
     Specified,
-    everything,
 )
 from stateful_models.reference.target import KVREF
 from stateful_models.reports.timeline import answer, key_name, operation
@@ -43,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True):
     alone: str
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class IsolationData(msgspec.Struct, frozen=True):
     """What was exhausted. `closed`: histories of any length, not only up to `depth`."""
 
     law: str
@@ -60,7 +60,7 @@ class Verdict(msgspec.Struct, frozen=True):
 class Question(NamedTuple):
     """A law, asked of the specification or of the subject."""
 
-    law: str
+    law: Law[TwoRuns]
     of: str
     scope: IsolationScope
     subject: bool
@@ -84,12 +84,12 @@ def finding(one: Interference) -> Finding:
 def questions(target: Target, envs: int, keys: int) -> list[Question]:
     """M2 with the shared recur pool; of kvref, M5 with a recur pool for each environment."""
     shared = IsolationScope(in_scope(target, RecurScope.SHARED), envs, keys)
-    asked = [Question("M2", target.name, shared, True)]
+    asked = [Question(M2, target.name, shared, True)]
     if target is KVREF:
         apart = IsolationScope(in_scope(target, RecurScope.PER_ENV), envs, keys, simulations=2)
-        asked.append(Question("M5", target.name, apart, True))
+        asked.append(Question(M5, target.name, apart, True))
     specified = [one._replace(of="specification", subject=False) for one in asked]
-    return sorted([*specified, *asked], key=lambda one: one.law)
+    return sorted([*specified, *asked], key=lambda one: one.law.code)
 
 
 def in_scope(target: Target, scope: RecurScope) -> Profile:
@@ -99,20 +99,19 @@ def in_scope(target: Target, scope: RecurScope) -> Profile:
 def explored(
     question: Question, target: Target, depth: int | None, watch: Watch, kinds: int = 1
 ) -> Isolation:
-    about = init_operation if question.law == "M2" else everything
-    settings = question.scope.alphabet(), EnvId(0), about, depth, kinds
-    progress = partial(watch, f"{question.law} of {question.of}")
+    settings = question.scope.alphabet(), EnvId(0), question.law, depth, kinds
+    progress = partial(watch, f"{question.law.code} of {question.of}")
     if not question.subject:
         return IsolationRun(Specified(question.scope), *settings, progress).run()
     assert target.manager is not None
     return IsolationRun(Driven(question.scope, target.manager), *settings, progress).run()
 
 
-def answered(question: Question, target: Target, depth: int | None, watch: Watch) -> Verdict:
+def answered(question: Question, target: Target, depth: int | None, watch: Watch) -> IsolationData:
     began = perf_counter()
     seen = explored(question, target, depth, watch)
-    return Verdict(
-        question.law,
+    return IsolationData(
+        question.law.code,
         question.of,
         question.scope.envs,
         seen.pairs,
@@ -127,7 +126,7 @@ def answered(question: Question, target: Target, depth: int | None, watch: Watch
 def channel(target: Target) -> list[Finding]:
     """What the shared recur pool tells one environment of another: a shortest history each."""
     scope = IsolationScope(in_scope(target, RecurScope.SHARED), keys=3)
-    question = Question("M5", "specification", scope, False)
+    question = Question(M5, "specification", scope, False)
     seen = explored(question, target, 4, lambda label, now: None, kinds=len(KINDS) + 1)
     return [finding(one) for one in seen.found if one.kind in KINDS]
 
@@ -158,7 +157,7 @@ def isolate_command(
         raise typer.Exit(1)
 
 
-def shown(console: Console, name: str, verdicts: list[Verdict], told: list[Finding]) -> None:
+def shown(console: Console, name: str, verdicts: list[IsolationData], told: list[Finding]) -> None:
     table = Table("law", "of", box=SIMPLE_HEAD)
     for column in ("environments", "pairs of states", "transitions", "seconds"):
         table.add_column(column, justify="right")

@@ -13,21 +13,17 @@ from time import perf_counter
 from typing import NamedTuple, Protocol, TypeAlias
 
 from spec.history import purge, whose
+from spec.isolation_laws import TwoRuns
+from spec.law import Law
 from spec.manager import ManagerState
 from spec.manager import step as manager_step
+from spec.manager_laws import ManagerTransition
 from spec.ops import EnvId, Hit, ManagerOp, Miss, Response
 from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor
 from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.protocol import ManagerFactory, Subject, Transparent
 
 History: TypeAlias = tuple[ManagerOp, ...]
-Selection = Callable[[ManagerOp], bool]
-"""Which of the watched environment's answers must not depend on the others."""
-
-
-def everything(op: ManagerOp) -> bool:
-    """M5: whatever the watched environment asks. (M2: `spec.history.init_operation`.)"""
-    return True
 
 
 class Machine(Protocol):
@@ -107,12 +103,17 @@ class Interference(NamedTuple):
 
 @dataclass(frozen=True)
 class Isolation:
-    """What was exhausted: pairs of states and transitions between them; and what was observed."""
+    """What was exhausted: pairs of states and transitions between them.
+
+    `occurred`: the situation that the law speaks of did. `found`: a shortest history of each kind
+    that breaks it.
+    """
 
     pairs: int
     transitions: int
     depth: int
     closed: bool
+    occurred: bool
     found: tuple[Interference, ...]
 
 
@@ -134,7 +135,7 @@ class IsolationRun:
     machine: Machine
     alphabet: tuple[ManagerOp, ...]
     watched: EnvId
-    about: Selection
+    law: Law[TwoRuns]
     depth: int | None = None
     kinds: int = 1
     progress: Callable[[Progress], object] = lambda now: None
@@ -144,6 +145,7 @@ class IsolationRun:
         start = Both(self.machine.start(), self.machine.start())
         frontier, self.transitions = Frontier(start, self.key(*start)), 0
         self.found: dict[str, Interference] = {}
+        self.occurred = False
         self.retraced = Retraced(None, lambda state: self.alphabet, lambda state, op: None)
         for _ in frontier.run(
             lambda here: self.expand,
@@ -156,6 +158,7 @@ class IsolationRun:
             self.transitions,
             frontier.depth + bool(frontier.following),
             not frontier.following,
+            self.occurred,
             tuple(self.found.values()),
         )
 
@@ -176,7 +179,12 @@ class IsolationRun:
                 lonely = alone
                 if whose(op) == self.watched:
                     lonely, other = self.machine.step(own, alone, op)
-                    if answer != other and self.about(op):
+                    runs = TwoRuns(
+                        ManagerTransition(both, op, answer, after),
+                        ManagerTransition(alone, op, other, lonely),
+                    )
+                    self.occurred = self.occurred or self.law.occurs(runs)
+                    if not self.law.holds(runs):
                         one = Interference(self.watched, (*history, op), answer, other)
                         self.found.setdefault(one.kind, one)
                         continue

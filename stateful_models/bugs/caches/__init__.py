@@ -5,6 +5,7 @@
 
 from typing import Final, NamedTuple
 
+from stateful_models.bugs.caches.asks_the_neighbour import AsksTheNeighbour
 from stateful_models.bugs.caches.clear_recur_clears_wm import ClearRecurClearsWm
 from stateful_models.bugs.caches.clear_resets_stats import ClearResetsStats
 from stateful_models.bugs.caches.clears_the_old_list import ClearsTheOldList
@@ -18,6 +19,7 @@ from stateful_models.bugs.caches.forgets_untold import ForgetsUntold
 from stateful_models.bugs.caches.get_removes import GetRemoves
 from stateful_models.bugs.caches.graveyard import Graveyard
 from stateful_models.bugs.caches.highest_free_slot import HighestFreeSlot
+from stateful_models.bugs.caches.looks_everywhere import LooksEverywhere
 from stateful_models.bugs.caches.lookup_asks_both import LookupAsksBoth
 from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
 from stateful_models.bugs.caches.lru_over_ring import LruOverRing
@@ -87,3 +89,8 @@ EXHIBITS: Final = (
     Exhibit(ForgetsUntold, "P12", 2, "set in recur, clear all: demoted, and forgotten untold"),
     Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
 )
+ISOLATION: Final = (
+    Exhibit(AsksTheNeighbour, "M2", 2, "they set in their init pool, I get: a hit"),
+    Exhibit(LooksEverywhere, "M5", 2, "they set in their recur pool, I look up: a hit"),
+)
+"""Those that break a law of two runs: what they answer alone is right."""

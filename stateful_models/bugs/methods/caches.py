@@ -10,13 +10,13 @@ from typing import Final, TypeVar, cast
 from hypothesis import Phase
 from msgspec import UNSET
 
-from spec.history import init_operation
+from spec.isolation_laws import M2, M5
 from spec.manager import ManagerState
 from spec.ops import Clear, EnvId, Get, Hit, Key, ManagerOp, Op, Ref, Set, Stored
 from spec.pool import PoolState
 from spec.profile import Policy, Profile
 from spec.sizing import Config
-from stateful_models.bugs.caches import EXHIBITS, Exhibit
+from stateful_models.bugs.caches import EXHIBITS, ISOLATION, Exhibit
 from stateful_models.bugs.matrix import Caught, Check, Exhibited
 from stateful_models.engines.explore import Explorer
 from stateful_models.engines.fuzz import EXAMPLES, Part, Store, run
@@ -114,14 +114,14 @@ def machine(subject: type[PoolSubject] | type[ManagerSubject]) -> Caught | None:
 
 
 def isolated(subject: type[ManagerSubject]) -> Caught | None:
-    """M2: what init operations answer, with the others' operations and without."""
+    """M2 (M5 where each environment has a recur pool): with the others' operations and without."""
     if not issubclass(subject, Transparent):
         return None
-    scope = IsolationScope(subject.profiles[0], keys=1)
-    told = IsolationRun(
-        Driven(scope, subject), scope.alphabet(), EnvId(0), init_operation, ISOLATED
-    ).run()
-    return Caught(("M2",), len(told.found[0].history)) if told.found else None
+    profile = subject.profiles[0]
+    law = M5 if M5.applies(profile) else M2
+    scope = IsolationScope(profile, keys=1, simulations=2 if law is M5 else 1)
+    told = IsolationRun(Driven(scope, subject), scope.alphabet(), EnvId(0), law, ISOLATED).run()
+    return Caught((law.code,), len(told.found[0].history)) if told.found else None
 
 
 def traced(subject: type[PoolSubject]) -> Caught | None:
@@ -212,4 +212,4 @@ def exhibited(exhibit: Exhibit, wing: str = "cache") -> Exhibited:
 
 
 def cache_wing() -> Iterator[Exhibited]:
-    yield from map(exhibited, EXHIBITS)
+    yield from map(exhibited, (*EXHIBITS, *ISOLATION))

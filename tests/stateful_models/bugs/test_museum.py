@@ -2,9 +2,11 @@
 
 import pytest
 
+from spec.isolation_laws import ISOLATION
 from spec.laws import ALL, CACHE
 from spec.sizing import Config
 from stateful_models.bugs.caches import EXHIBITS, Exhibit
+from stateful_models.bugs.caches import ISOLATION as ISOLATED
 from stateful_models.engines.judge import Divergence
 from stateful_models.reference.listening import DemotingManager
 from stateful_models.scopes.demoting import DemotingScope
@@ -38,15 +40,17 @@ def test_exhibit_is_rejected_with_the_shortest_history(exhibit: Exhibit) -> None
 
 
 def test_every_law_has_an_exhibit() -> None:
+    assert {law.code for law in ISOLATION} == {exhibit.law for exhibit in ISOLATED}
     assert {law.code for law in CACHE} == {exhibit.law for exhibit in EXHIBITS}
 
 
 def test_every_law_is_stated() -> None:
-    """M2 and M5 speak of two runs (spec.history); P12 is stated of pools and of managers."""
+    """P12 is stated of pools and of managers; M2 and M5 speak of two runs."""
     codes = [f"P{n}" for n in range(1, 11)] + [f"R{n}" for n in range(1, 6)]
     codes += ["P12", "M1", "M3", "M4", "P12", "M6", "M7"]
     assert [law.code for law in CACHE] == codes
-    tensors = {law.code for law in ALL} - set(codes)
+    assert [law.code for law in ISOLATION] == ["M2", "M5"]
+    tensors = {law.code for law in ALL} - {*codes, "M2", "M5"}
     counts = {"W": 6, "B": 4, "K": 3, "S": 3}
     assert tensors == {
         f"{letter}{n}" for letter, last in counts.items() for n in range(1, last + 1)

@@ -1,12 +1,14 @@
 """M2 and M5, exhausted: two runs compared, for every history within scope."""
 
-from collections.abc import Callable
-
 import pytest
 
-from spec.history import init_operation, unaffected
-from spec.ops import EnvId, ManagerOp
+from spec.history import unaffected
+from spec.isolation_laws import ISOLATION, M2, M5, TwoRuns
+from spec.law import Law
+from spec.ops import EnvId
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile, RecurScope
+from stateful_models.bugs.caches import ISOLATION as EXHIBITS
+from stateful_models.bugs.caches import Exhibit
 from stateful_models.bugs.caches.next_environment import NextEnvironment
 from stateful_models.bugs.caches.shared_cursor import SharedCursor
 from stateful_models.bugs.caches.stats_leak import StatsLeak
@@ -17,10 +19,10 @@ from stateful_models.engines.isolation import (
     IsolationRun,
     Machine,
     Specified,
-    everything,
 )
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.scopes.isolation import IsolationScope
+from stateful_models.subjects.manager import ManagerSubject
 
 ME = EnvId(0)
 APART = Profile(recur_scope=RecurScope.PER_ENV)
@@ -29,12 +31,12 @@ APART = Profile(recur_scope=RecurScope.PER_ENV)
 def run(
     scope: IsolationScope,
     machine: Machine,
-    about: Callable[[ManagerOp], bool],
+    law: Law[TwoRuns],
     kinds: int = 1,
     depth: int | None = None,
     watched: EnvId = ME,
 ) -> Isolation:
-    return IsolationRun(machine, scope.alphabet(), watched, about, depth, kinds).run()
+    return IsolationRun(machine, scope.alphabet(), watched, law, depth, kinds).run()
 
 
 def shared_pairs(envs: int) -> int:
@@ -55,7 +57,7 @@ def shared_pairs(envs: int) -> int:
 def test_init_pools_do_not_interfere(envs: int) -> None:
     """M2, to closure: histories of any length, capacity 2, 2 keys."""
     scope = IsolationScope(FIFO_REFERENCE, envs)
-    seen = run(scope, Specified(scope), init_operation)
+    seen = run(scope, Specified(scope), M2)
     assert seen.found == ()
     assert seen.closed
     assert seen.depth >= 7
@@ -67,7 +69,7 @@ def test_init_pools_do_not_interfere(envs: int) -> None:
 def test_recur_pools_of_their_own_close_the_channel(envs: int) -> None:
     """M5: nothing that an environment is answered depends on the others. Two pools of 5 states."""
     scope = IsolationScope(APART, envs, simulations=2)
-    seen = run(scope, Specified(scope), everything)
+    seen = run(scope, Specified(scope), M5)
     assert seen.found == ()
     assert seen.closed
     assert seen.pairs == 25**envs
@@ -79,7 +81,7 @@ def test_under_every_policy_and_with_evictions(profile: Profile, keys: int) -> N
     """With three keys pools of two evict."""
     depth = None if keys == 2 else 4
     scope = IsolationScope(profile, keys=keys)
-    assert run(scope, Specified(scope), init_operation, depth=depth).found == ()
+    assert run(scope, Specified(scope), M2, depth=depth).found == ()
 
 
 @pytest.mark.parametrize("watched", [0, 1])
@@ -88,9 +90,9 @@ def test_kvrefs_manager_does_not_interfere(profile: Profile, watched: int) -> No
     """To closure for two environments, each watched in turn."""
     apart = profile.recur_scope is RecurScope.PER_ENV
     scope = IsolationScope(profile, simulations=2 if apart else 1)
-    about = everything if apart else init_operation
+    law = M5 if apart else M2
     depth = 5 if profile is LRU_REFERENCE else None
-    seen = run(scope, Driven(scope, KvrefManager), about, depth=depth, watched=EnvId(watched))
+    seen = run(scope, Driven(scope, KvrefManager), law, depth=depth, watched=EnvId(watched))
     assert seen.found == ()
     assert seen.closed == (depth is None)
 
@@ -98,9 +100,27 @@ def test_kvrefs_manager_does_not_interfere(profile: Profile, watched: int) -> No
 @pytest.mark.parametrize("profile", [FIFO_REFERENCE, APART])
 def test_kvrefs_manager_with_three_environments(profile: Profile) -> None:
     """To depth 4; beyond, that it refines what was exhausted above (`kvref check`)."""
-    about = everything if profile is APART else init_operation
+    law = M5 if profile is APART else M2
     scope = IsolationScope(profile, 3)
-    assert run(scope, Driven(scope, KvrefManager), about, depth=4).found == ()
+    assert run(scope, Driven(scope, KvrefManager), law, depth=4).found == ()
+
+
+@pytest.mark.parametrize(("profile", "law"), [(FIFO_REFERENCE, M2), (APART, M5)])
+def test_the_situation_of_each_law_occurs(profile: Profile, law: Law[TwoRuns]) -> None:
+    """After a set by me and one by another; with the others silent it does not."""
+    scope = IsolationScope(profile, simulations=2)
+    assert run(scope, Specified(scope), law, depth=3).occurred
+    assert not run(scope, Specified(scope), law, depth=2).occurred
+
+
+@pytest.mark.parametrize("exhibit", EXHIBITS, ids=lambda one: one.subject.__name__)
+def test_exhibit_is_rejected_with_the_shortest_history(exhibit: Exhibit) -> None:
+    subject = exhibit.subject
+    assert issubclass(subject, ManagerSubject)
+    scope = IsolationScope(subject.profiles[0], simulations=2)
+    (law,) = (one for one in ISOLATION if one.code == exhibit.law)
+    (found,) = run(scope, Driven(scope, subject), law).found[:1]
+    assert len(found.history) == exhibit.operations, exhibit.why
 
 
 CONTROLS = [(NextEnvironment, 2), (SharedCursor, 2), (StatsLeak, 2)]
@@ -110,13 +130,13 @@ CONTROLS = [(NextEnvironment, 2), (SharedCursor, 2), (StatsLeak, 2)]
 def test_control_is_caught(control: type[KvrefManager], operations: int) -> None:
     """The other does something, the watched one asks."""
     scope = IsolationScope(FIFO_REFERENCE)
-    (found,) = run(scope, Driven(scope, control), init_operation).found[:1]
+    (found,) = run(scope, Driven(scope, control), M2).found[:1]
     assert len(found.history) == operations
 
 
 def channel(profile: Profile, keys: int, kinds: int) -> dict[str, Interference]:
     scope = IsolationScope(profile, keys=keys)
-    return {one.kind: one for one in run(scope, Specified(scope), everything, kinds).found}
+    return {one.kind: one for one in run(scope, Specified(scope), M5, kinds).found}
 
 
 def test_the_channel_of_the_shared_pool() -> None:
@@ -131,5 +151,5 @@ def test_the_channel_of_the_shared_pool() -> None:
     }
     for one in found.values():
         scope = IsolationScope(FIFO_REFERENCE, keys=3)
-        assert not unaffected(scope.initial(), one.history, ME, everything)
+        assert not unaffected(scope.initial(), one.history, ME, lambda op: True)
         assert len(one.purged) < len(one.history)
