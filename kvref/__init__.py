@@ -14,8 +14,8 @@ from kvref.errors import (
     SealedError,
     UnevenError,
 )
+from kvref.hashing import hash_state
 from kvref.integrity import Verifiable
-from kvref.keying import hash_state
 from kvref.manager import KVCacheManager, StatsSummary
 from kvref.observing import Cleared, Event, Got, LookedUp, Observer, Stored
 from kvref.ownership import Cloneable, Ownership, Sealable

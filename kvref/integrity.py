@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, TypeVar, cast
 
+from kvref.arguments import offers
 from kvref.errors import IntegrityError, KVCacheTypeError, number, show
-from kvref.keying import offers
 
 V = TypeVar("V")
 

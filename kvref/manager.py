@@ -6,10 +6,10 @@ from copy import copy
 from itertools import chain
 from typing import Generic, SupportsIndex, TypedDict, TypeVar, cast
 
+from kvref.arguments import as_env, as_envs, as_flag, as_key
 from kvref.departures import OnEvict
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.fixed import Fixed
-from kvref.keying import as_env, as_envs, as_flag, as_key
 from kvref.observing import Audience, LookedUp, Observer
 from kvref.ownership import Ownership
 from kvref.policy import EvictionStrategy

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, Protocol, cast
 
+from kvref.arguments import offers
 from kvref.errors import KVCacheTypeError, show
-from kvref.keying import offers
 
 
 class Ownership(Enum):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from copy import copy
 from typing import SupportsIndex, TypeVar, cast
 
+from kvref.arguments import as_flag, as_key, as_size
 from kvref.books import Books, told
 from kvref.departures import OnEvict, Resident
 from kvref.errors import (
@@ -14,7 +15,6 @@ from kvref.errors import (
 )
 from kvref.fixed import Fixed
 from kvref.integrity import marked, require_verifiable, verdicts
-from kvref.keying import as_flag, as_key, as_size
 from kvref.observing import Audience, Observer
 from kvref.ownership import Ownership
 from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy

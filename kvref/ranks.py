@@ -7,8 +7,8 @@ from numbers import Rational
 from operator import index
 from typing import Final, Protocol, SupportsFloat, SupportsIndex, TypeAlias, cast
 
+from kvref.arguments import Scalar, is_bool, kind_of
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import Scalar, is_bool, kind_of
 
 Priority: TypeAlias = SupportsFloat | SupportsIndex
 Rank: TypeAlias = int | float | Fraction

@@ -16,9 +16,10 @@ from typing import (
 
 import msgspec
 
+from kvref.arguments import as_integer
 from kvref.departures import Departure, Resident
 from kvref.errors import KVCacheValueError
-from kvref.keying import SupportsBuffer, as_integer, hash_state
+from kvref.hashing import SupportsBuffer, hash_state
 from kvref.observing import Cleared, Event, Got, LookedUp, Stored
 from kvref.ranks import written
 

@@ -3,8 +3,8 @@
 from enum import Enum
 from typing import NamedTuple
 
+from kvref.arguments import as_envs, as_size, offers
 from kvref.errors import KVCacheValueError, show
-from kvref.keying import as_envs, as_size, offers
 
 
 class SizingProfile(Enum):

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Final, SupportsIndex, overload
 
+from kvref.arguments import as_count
 from kvref.errors import KVCacheAttributeError, show
-from kvref.keying import as_count
 
 
 class Counter:

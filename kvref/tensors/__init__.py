@@ -3,12 +3,7 @@
 from kvref.tensors.batch import Aligned, BatchBuffer, align, attention_mask, split
 from kvref.tensors.cache import Cache
 from kvref.tensors.contexts import Missing, Source, by_env_and_latent, by_latent
-from kvref.tensors.keying import (
-    hash_state,
-    hash_states,
-    salted_hash_state,
-    salted_hash_states,
-)
+from kvref.tensors.hashing import hash_state, hash_states, salted_hash_state, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.kv_cache import KVCache
 from kvref.tensors.session import SearchSession

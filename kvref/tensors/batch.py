@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, SupportsIndex
 import torch
 from torch import Tensor
 
+from kvref.arguments import as_count, as_integer, as_size, as_tuple
 from kvref.errors import KVCacheTypeError, KVCacheValueError, number, show
-from kvref.keying import as_count, as_integer, as_size, as_tuple
 from kvref.tensors.blocks import Block, columns, durable, empty, joined, on, same_memory
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Device, Held, Layout, as_device, layout

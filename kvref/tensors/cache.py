@@ -5,6 +5,7 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor
 
+from kvref.dropping import drop
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
 from kvref.tensors.blocks import (
     Room,
@@ -21,7 +22,7 @@ from kvref.tensors.blocks import (
     without_oldest,
 )
 from kvref.tensors.changes import Tokens, append, remove, select
-from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
+from kvref.tensors.layout import Device, Held, Layout, Mask, layout, newest, selection
 
 
 class Cache:

@@ -10,6 +10,8 @@ from weakref import ref as weak
 import torch
 from torch import Tensor
 
+from kvref.arguments import as_env, as_key, as_size, as_tuple
+from kvref.dropping import drop
 from kvref.errors import (
     KVCacheReentryError,
     KVCacheTypeError,
@@ -17,14 +19,14 @@ from kvref.errors import (
     number,
     show,
 )
-from kvref.keying import SupportsArray, as_env, as_key, as_size, as_tuple
+from kvref.hashing import SupportsArray
 from kvref.manager import KVCacheManager
 from kvref.pool import KVCachePool
 from kvref.tensors.batch import BatchBuffer, require_alike
 from kvref.tensors.blocks import joined, without_oldest
-from kvref.tensors.keying import hash_states, salted_hash_states
+from kvref.tensors.hashing import hash_states, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
-from kvref.tensors.layout import Held, drop
+from kvref.tensors.layout import Held
 
 
 class Missing(NamedTuple):

@@ -5,8 +5,9 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor
 
+from kvref.arguments import as_count, as_size
+from kvref.dropping import drop
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
-from kvref.keying import as_count, as_size
 from kvref.tensors.blocks import (
     Block,
     Span,
@@ -21,9 +22,9 @@ from kvref.tensors.blocks import (
     without_oldest,
 )
 from kvref.tensors.changes import Tokens, remove, select
-from kvref.tensors.keying import salted_hash_state
+from kvref.tensors.hashing import salted_hash_state
 from kvref.tensors.layers import Layers
-from kvref.tensors.layout import Device, Held, Layout, Mask, drop, layout, newest, selection
+from kvref.tensors.layout import Device, Held, Layout, Mask, layout, newest, selection
 
 
 class KeysValues(Layers):

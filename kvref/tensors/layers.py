@@ -5,9 +5,9 @@ from typing import SupportsIndex
 
 import torch
 
+from kvref.arguments import as_integer
 from kvref.errors import KVCacheIndexError, UnevenError
 from kvref.errors import number as told
-from kvref.keying import as_integer
 from kvref.tensors.blocks import Room, Shape, length
 from kvref.tensors.cache import Cache
 from kvref.tensors.kv_cache import KVCache

@@ -9,21 +9,13 @@ from typing import NamedTuple, SupportsIndex, cast
 import torch
 from torch import Tensor
 
+from kvref.arguments import as_integer, as_size
 from kvref.errors import KVCacheTypeError, KVCacheValueError, number, show
-from kvref.keying import SupportsArray, as_integer, as_size
+from kvref.hashing import SupportsArray
 from kvref.tensors.blocks import Block, Shape, Spans
 
 Device = str | torch.device | None
 Mask = Tensor | SupportsArray | Sequence[bool]
-
-
-def drop(capacity: int, size: int, new: int) -> int:
-    """W2: how many of `size` tokens go to make room for `new` ones.
-
-    An even number, the fewest that fit; all of them if that many are not there.
-    """
-    excess = max(size + new - capacity, 0)
-    return min(excess + excess % 2, size)
 
 
 @dataclass(frozen=True, slots=True)

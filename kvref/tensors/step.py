@@ -8,8 +8,8 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor
 
+from kvref.arguments import as_count
 from kvref.errors import KVCacheValueError
-from kvref.keying import as_count
 from kvref.ownership import Ownership
 from kvref.tensors.batch import MOST_TOKENS, align, attention_mask, taken
 from kvref.tensors.blocks import Block, columns, durable, joined, on

@@ -20,7 +20,7 @@ from kvref import (
     hash_state,
     pool_sizes,
 )
-from kvref.keying import as_tuple
+from kvref.arguments import as_tuple
 
 BYTELESS = cast(bytes, "text")
 OBJECTS = np.array([object()])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from kvref.keying import as_env
+from kvref.arguments import as_env
 from kvref.policy import FifoOrder, LruOrder, PriorityOrder
 from kvref.pool import KVCachePool
 from kvref.sizing import PoolSizes, RecurScope, SizingProfile, pool_sizes
@@ -64,7 +64,7 @@ def slot_0(self: KVCachePool[object], key: int, value: object, rank: float) -> t
     return 0, gone
 
 
-DROPS_SINGLY: Final = Fault("kvref.tensors.layout", "drop", drops_singly)
+DROPS_SINGLY: Final = Fault("kvref.dropping", "drop", drops_singly)
 SIZES_FOR_ONE: Final = Fault(THERE, "pool_sizes", sizes_for_one)
 OLDEST_GOES: Final = Fault("kvref.policy", "PriorityOrder.victim", oldest)
 TOUCHES: Final = {

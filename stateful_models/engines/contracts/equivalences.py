@@ -1,12 +1,12 @@
 """Equivalence theorems: for every bounded well-formed input spec's function and kvref's agree."""
 
-import importlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
+from kvref import dropping
+from kvref.arguments import as_env
 from kvref.errors import KVCacheError
-from kvref.keying import as_env
 from kvref.policy import EvictionStrategy, FifoOrder, LruOrder, PriorityOrder
 from kvref.pool import KVCachePool
 from kvref.sizing import RecurScope as KvrefScope
@@ -38,13 +38,11 @@ class Configuration(NamedTuple):
 
 
 def same_drop(capacity: int) -> Theorem:
-    layout = importlib.import_module("kvref.tensors.layout")  # needs torch
-
     def theorem(room: int, size: int, new: int) -> None:
         assert 1 <= room <= 2 * capacity
         assert 0 <= size <= room
         assert 0 <= new <= room
-        gone = layout.drop(room, size, new)
+        gone = dropping.drop(room, size, new)
         assert gone == drop(room, size, new)
 
     return theorem

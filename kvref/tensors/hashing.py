@@ -7,8 +7,9 @@ import torch
 import xxhash
 from torch import Tensor
 
+from kvref.arguments import as_integer, as_tuple
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.keying import SupportsBuffer, as_integer, as_tuple
+from kvref.hashing import SupportsBuffer
 
 LONGEST_SALT: Final = 4096
 
