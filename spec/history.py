@@ -9,10 +9,10 @@ from spec.ops import EnvId, Lookup, ManagerOp, On, Response, Tier
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
-Step = Callable[[S, O], tuple[S, Response]]
+StepFunction = Callable[[S, O], tuple[S, Response]]
 
 
-def replay(step: Step[S, O], state: S, ops: Sequence[O]) -> tuple[S, tuple[Response, ...]]:
+def replay(step: StepFunction[S, O], state: S, ops: Sequence[O]) -> tuple[S, tuple[Response, ...]]:
     responses = []
     for op in ops:
         state, response = step(state, op)
@@ -21,7 +21,7 @@ def replay(step: Step[S, O], state: S, ops: Sequence[O]) -> tuple[S, tuple[Respo
 
 
 def first_disallowed(
-    step: Step[S, O], state: S, history: Sequence[tuple[O, Response]]
+    step: StepFunction[S, O], state: S, history: Sequence[tuple[O, Response]]
 ) -> int | None:
     """The position of the first answer that the specification does not give; None: allowed."""
     for position, (op, answer) in enumerate(history):

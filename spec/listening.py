@@ -63,10 +63,10 @@ def step(state: ManagerState, op: ManagerOp) -> tuple[ManagerState, Response]:
     return after, Cleared(tuple(told))
 
 
-Place = tuple[Key, SlotId, Ref | None]
+Position = tuple[Key, SlotId, Ref | None]
 
 
-def places(pool: Pool) -> Counter[Place]:
+def places(pool: Pool) -> Counter[Position]:
     return Counter((entry.key, entry.slot, entry.ref) for entry in pool.entries)
 
 
@@ -76,9 +76,9 @@ def announcement(t: ManagerTransition) -> bool:
     More is told only of what came from recur: it may come and go within one operation.
     """
     pairs = zip(t.before.pools, t.after.pools, strict=True)
-    gone = sum((places(one) - places(other) for one, other in pairs), Counter[Place]())
+    gone = sum((places(one) - places(other) for one, other in pairs), Counter[Position]())
     left = t.response.left if isinstance(t.response, (Stored, Cleared)) else ()
-    told: Counter[Place] = Counter((one.key, one.slot, one.ref) for one in left)
+    told: Counter[Position] = Counter((one.key, one.slot, one.ref) for one in left)
     recur = {entry.ref for entry in t.before.pools[t.before.envs].entries}
     passing = all(ref in recur for _, _, ref in told - gone)
     return not gone - told and passing and demoted_or_told(t, left)

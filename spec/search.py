@@ -26,7 +26,7 @@ from spec.ops import (
     Write,
 )
 from spec.search_nodes import (
-    Place,
+    TreePlace,
     child,
     column,
     context,
@@ -62,7 +62,7 @@ class Given(NamedTuple):
     ref: Ref | None
 
 
-def look_up(state: SearchState, env: EnvId, place: Place) -> tuple[SearchState, Given]:
+def look_up(state: SearchState, env: EnvId, place: TreePlace) -> tuple[SearchState, Given]:
     """A node's context, from init, from recur or rebuilt, with room for one more step."""
     manager, answer = manager_step(state.manager, Lookup(env, key(state.client.keying, env, place)))
     state, length = state._replace(manager=manager), state.client.context_length
@@ -98,7 +98,7 @@ def extended(state: SearchState, env: EnvId, given: Given, label: int) -> tuple[
 
 
 def keep(
-    state: SearchState, tier: Tier, env: EnvId, place: Place, ref: Ref
+    state: SearchState, tier: Tier, env: EnvId, place: TreePlace, ref: Ref
 ) -> tuple[SearchState, frozenset[Where]]:
     """Store a node's context; where. A client that does not recompute leaves what its key has."""
     where = pool_name(state, tier, env), key(state.client.keying, env, place)
@@ -113,8 +113,8 @@ class Branch(NamedTuple):
     """In one environment: which node is looked up, if any, and which is made of it."""
 
     env: EnvId
-    parent: Place | None
-    made: Place
+    parent: TreePlace | None
+    made: TreePlace
 
 
 def inferred(

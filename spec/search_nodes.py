@@ -45,24 +45,24 @@ class Keying(Enum):
     IMAGINED = "of an environment, imagined by the same actions from whichever root"
 
 
-class Place(NamedTuple):
+class TreePlace(NamedTuple):
     """The labels of all steps since an episode began; the last so many were imagined."""
 
     labels: tuple[int, ...]
     imagined: int = 0
 
 
-def first_root(episode: int) -> Place:
-    return Place((EPISODE + episode,))
+def first_root(episode: int) -> TreePlace:
+    return TreePlace((EPISODE + episode,))
 
 
-def next_root(root: Place, action: int = 0) -> Place:
+def next_root(root: TreePlace, action: int = 0) -> TreePlace:
     """What really happened differs from what was imagined of the same action."""
-    return Place((*root.labels, OBSERVED + action))
+    return TreePlace((*root.labels, OBSERVED + action))
 
 
-def child(place: Place, action: int) -> Place:
-    return Place((*place.labels, action), place.imagined + 1)
+def child(place: TreePlace, action: int) -> TreePlace:
+    return TreePlace((*place.labels, action), place.imagined + 1)
 
 
 def number(*digits: int) -> int:
@@ -78,12 +78,12 @@ def column(env: EnvId, weights: int, label: int) -> Column:
     return (Token(number(env, weights, label)),)
 
 
-def node(env: EnvId, weights: int, place: Place) -> Node:
+def node(env: EnvId, weights: int, place: TreePlace) -> Node:
     """A node's own history, a token a step."""
     return Node(env, tuple((column(env, weights, label),) for label in place.labels))
 
 
-def key(keying: Keying, env: EnvId, place: Place) -> Key:
+def key(keying: Keying, env: EnvId, place: TreePlace) -> Key:
     labels, imagined = place
     match keying:
         case Keying.HISTORY:

@@ -8,7 +8,7 @@ from spec.heap import contents
 from spec.manager import ManagerState
 from spec.ops import Done, EnvId, Key, Tier
 from spec.profile import Ownership, RecurScope
-from spec.search_nodes import Keying, Node, Place
+from spec.search_nodes import Keying, Node, TreePlace
 from spec.window import Columns, Part
 
 Where: TypeAlias = tuple[str, Key]  # a pool's name and a key in it
@@ -16,7 +16,7 @@ Entries: TypeAlias = Mapping[Where, Columns]
 NOWHERE: Final[frozenset[Where]] = frozenset()
 
 
-class Client(NamedTuple):
+class SearchClient(NamedTuple):
     """What a client does right, or not.
 
     `context_length`: in tokens, one a step. `copies`: the model writes into copies of its own.
@@ -40,9 +40,9 @@ class SearchState(NamedTuple):
     `histories`: the context that each contents number stands for. `written`: what this search
     stored."""
 
-    client: Client
+    client: SearchClient
     manager: ManagerState
-    trees: tuple[tuple[Place, ...], ...]
+    trees: tuple[tuple[TreePlace, ...], ...]
     episodes: tuple[int, ...]
     searching: bool = False
     weights: int = 0
@@ -99,7 +99,7 @@ class Inferred:
 SearchResponse: TypeAlias = Inferred | Done
 
 
-def new_search(client: Client, manager: ManagerState) -> SearchState:
+def new_search(client: SearchClient, manager: ManagerState) -> SearchState:
     return SearchState(client, manager, ((),) * client.envs, (0,) * client.envs)
 
 

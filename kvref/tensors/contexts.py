@@ -48,7 +48,7 @@ class Source(Enum):
     REBUILT = "rebuilt"
 
 
-Pool = KVCachePool[KeysValues]
+WindowPool = KVCachePool[KeysValues]
 EnvIds = Iterable[SupportsIndex] | Tensor | SupportsArray
 """Environment ids, one a row: a list, an array, a tensor."""
 
@@ -95,7 +95,7 @@ def require_rows(latents: object, rows: int) -> None:
         raise KVCacheValueError(f"{rows} environments need as many latents, not {told}")
 
 
-def store(rows: Sequence[tuple[Pool, int, KeysValues]]) -> None:
+def store(rows: Sequence[tuple[WindowPool, int, KeysValues]]) -> None:
     """Set these entries, so that all of them are there at the end (S1).
 
     A row's entry may be the oldest, and go for the next row's: it is set again then.
@@ -219,7 +219,7 @@ class Contexts:
         return fitting.compacted() if window.sealed else fitting.clone()
 
     def require_one_history(
-        self, pools: Sequence[Pool], keys: Sequence[int], windows: Sequence[KeysValues]
+        self, pools: Sequence[WindowPool], keys: Sequence[int], windows: Sequence[KeysValues]
     ) -> None:
         """Rows that one key stands for in one pool must hold the same."""
         first: dict[tuple[str, int], tuple[int, KeysValues]] = {}
@@ -231,7 +231,7 @@ class Contexts:
                     f"pool {pool.name!r} could keep only one of them"
                 )
 
-    def require_room(self, rows: Sequence[tuple[Pool, int]]) -> None:
+    def require_room(self, rows: Sequence[tuple[WindowPool, int]]) -> None:
         """One call must not push out what it stores itself (S1)."""
         for pool in {pool.name: pool for pool, _ in rows}.values():
             count = len({key for other, key in rows if other is pool})

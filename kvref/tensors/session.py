@@ -10,9 +10,9 @@ from kvref.tensors.contexts import (
     Contexts,
     EnvIds,
     Keys,
-    Pool,
     Rebuild,
     Source,
+    WindowPool,
     by_env_and_latent,
     store,
 )
@@ -86,7 +86,7 @@ class SearchSession:
         return tuple(Source.REBUILT if one is None else Source.INIT for one in found)
 
     def _rooted(
-        self, rows: list[tuple[Pool, int]], envs: tuple[int, ...], latents: Tensor
+        self, rows: list[tuple[WindowPool, int]], envs: tuple[int, ...], latents: Tensor
     ) -> list[KeysValues | None]:
         """Look up every root, rebuild and store those that are missing; what was found."""
         contexts, manager = self._contexts, self.manager

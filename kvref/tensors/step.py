@@ -13,7 +13,7 @@ from kvref.errors import KVCacheValueError
 from kvref.ownership import Ownership
 from kvref.tensors.batch import MOST_TOKENS, align, attention_mask, taken
 from kvref.tensors.blocks import Block, columns, durable, joined, on
-from kvref.tensors.contexts import Contexts, Pool, Source, store
+from kvref.tensors.contexts import Contexts, Source, WindowPool, store
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
 from kvref.together import all_or_nothing
@@ -107,13 +107,13 @@ class Step:
             if not self._batch.sealed:  # sealed, it has been copied out
                 self._batch.retire()  # its storage is the next step's
 
-    def _homes(self) -> list[Pool]:
+    def _homes(self) -> list[WindowPool]:
         """The pool that each row's child is stored in."""
         manager = self.contexts.manager
         pools = manager._recur_pool if self._recurrent else manager._init_pool
         return [pools(env) for env in self.env_ids]
 
-    def _asked(self, row: int) -> Pool:
+    def _asked(self, row: int) -> WindowPool:
         return self.contexts.manager.init_pools[self.env_ids[row]]
 
     def _sought(self) -> list[tuple[KeysValues | None, KeysValues | None]]:
@@ -176,7 +176,7 @@ class Step:
         with self._together(homes):
             store(list(zip(homes, keys, windows, strict=True)))
 
-    def _together(self, homes: Sequence[Pool]) -> AbstractContextManager[object]:
+    def _together(self, homes: Sequence[WindowPool]) -> AbstractContextManager[object]:
         """Where a set may fail, after others have been done: by an `on_evict`, by a copy, or for
         want of room."""
         may_fail = [

@@ -39,7 +39,7 @@ class Exhibited(NamedTuple):
     checks: Mapping[str, Check]
 
 
-class Row(NamedTuple):
+class Examined(NamedTuple):
     """One exhibit's line of the matrix."""
 
     name: str
@@ -73,10 +73,10 @@ ONLY_ONE: Final = {
 """Exhibits that a single method catches, and why no other can."""
 
 
-def examined(exhibit: Exhibited) -> Row:
+def examined(exhibit: Exhibited) -> Examined:
     catches = {}
     for method, check in exhibit.checks.items():
         began = perf_counter()
         caught = check()
         catches[method] = Catch(caught, perf_counter() - began)
-    return Row(exhibit.name, exhibit.wing, exhibit.law, catches)
+    return Examined(exhibit.name, exhibit.wing, exhibit.law, catches)

@@ -14,12 +14,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Exhibited, Row, examined
+from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Examined, Exhibited, examined
 from stateful_models.cli.console import complain, output, refuse, telling, writable, write_json
 from stateful_models.engines.workers import workers
 
 
-class Line(msgspec.Struct, frozen=True):
+class ExhibitLine(msgspec.Struct, frozen=True):
     """One exhibit: by method, operations of the shortest history; None if it saw nothing."""
 
     exhibit: str
@@ -70,7 +70,7 @@ def bugs_command(
         raise typer.Exit(1)
 
 
-def each(chosen: list[Exhibited], executor: Executor | None) -> Iterator[Row]:
+def each(chosen: list[Exhibited], executor: Executor | None) -> Iterator[Examined]:
     """In their order, whoever is done first."""
     if executor is None:
         yield from map(examined, chosen)
@@ -78,14 +78,14 @@ def each(chosen: list[Exhibited], executor: Executor | None) -> Iterator[Row]:
         yield from executor.map(by_name, [one.name for one in chosen])
 
 
-def by_name(name: str) -> Row:
+def by_name(name: str) -> Examined:
     """In another process, to which not every exhibit can be sent."""
     return examined(next(one for one in wings() if one.name == name))
 
 
-def line(row: Row) -> Line:
+def line(row: Examined) -> ExhibitLine:
     found = {method: catch.caught for method, catch in row.catches.items()}
-    return Line(
+    return ExhibitLine(
         row.name,
         row.wing,
         row.law,
@@ -96,7 +96,7 @@ def line(row: Row) -> Line:
     )
 
 
-def show(console: Console, rows: list[Row], seconds: float) -> None:
+def show(console: Console, rows: list[Examined], seconds: float) -> None:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("exhibit", no_wrap=True)
     table.add_column("wing", no_wrap=True)
@@ -127,7 +127,7 @@ def show(console: Console, rows: list[Row], seconds: float) -> None:
             console.print(f"[bold red]{row.name} is {told}[/]")
 
 
-def cell(row: Row, method: str) -> str:
+def cell(row: Examined, method: str) -> str:
     catch = row.catches.get(method)
     if catch is None:
         return ""

@@ -18,7 +18,7 @@ from stateful_models.cli.console import (
     write_text,
 )
 from stateful_models.cli.subject import named
-from stateful_models.engines.check import Row, check, selected
+from stateful_models.engines.check import Checked, check, selected
 from stateful_models.engines.workers import workers
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import as_data, conclude, table
@@ -30,7 +30,7 @@ from stateful_models.subjects.target import Target
 
 def explored(
     target: Target, scope: ScopeName, profiles: tuple[Profile, ...], symmetry: bool, jobs: int
-) -> list[Row]:
+) -> list[Checked]:
     """Every row, with progress shown; refuses a subject that cannot be driven."""
     if jobs > 1 and not target.travels:
         complain(f"{target.name} is not a module's own, so one process it is")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stateful_models.engines.contracts.ledger import Outcome
 
 
-class Line(msgspec.Struct, frozen=True):
+class ConditionLine(msgspec.Struct, frozen=True):
     """One condition: what CrossHair said of it, and what refutes its planted fault."""
 
     condition: str
@@ -32,12 +32,12 @@ class Line(msgspec.Struct, frozen=True):
     covered_by: str
 
 
-def lines(outcomes: tuple["Outcome", ...]) -> list[Line]:
+def lines(outcomes: tuple["Outcome", ...]) -> list[ConditionLine]:
     from stateful_models.engines.contracts.ledger import CONDITIONS, Listed, ledger
 
     listed = ledger()
     return [
-        Line(
+        ConditionLine(
             name,
             CONDITIONS[name].says,
             claim.verdict.value,
@@ -51,7 +51,7 @@ def lines(outcomes: tuple["Outcome", ...]) -> list[Line]:
     ]
 
 
-def table(told: list[Line]) -> Table:
+def table(told: list[ConditionLine]) -> Table:
     shown = Table(box=SIMPLE_HEAD)
     for column in ("condition", "verdict", "seconds", "planted fault", "by the input"):
         shown.add_column(column, justify="right" if column == "seconds" else "left", no_wrap=True)

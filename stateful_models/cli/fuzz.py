@@ -24,7 +24,7 @@ from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
 
 if TYPE_CHECKING:
-    from stateful_models.engines.fuzz import Found, Record, Store
+    from stateful_models.engines.fuzz import Campaign, Found, Store
 
 DATABASE: Final = Path(".hypothesis/kvref")
 
@@ -104,7 +104,7 @@ def fuzz_command(
 
 
 def campaigned(
-    target: Target, record: "Record", store: "Store", seconds: float, jobs: int
+    target: Target, record: "Campaign", store: "Store", seconds: float, jobs: int
 ) -> "Found | None":
     """The first thing found, if anything is; with progress shown."""
     from stateful_models.engines.fuzz import campaign
@@ -130,7 +130,7 @@ def campaigned(
     return found
 
 
-def show(console: Console, record: "Record") -> None:
+def show(console: Console, record: "Campaign") -> None:
     table = Table(box=SIMPLE_HEAD)
     for column in ("subject", "runs", "minutes", "examples", "operations", "longest history"):
         table.add_column(column, justify="left" if column == "subject" else "right")
@@ -151,7 +151,7 @@ def show(console: Console, record: "Record") -> None:
         console.print("that did not, or cannot be judged here: " + " ".join(missing))
 
 
-def summary(record: "Record", found: "Found | None") -> Summary:
+def summary(record: "Campaign", found: "Found | None") -> Summary:
     wrong = None if found is None else found.divergence
     return Summary(
         record.subject,

@@ -24,7 +24,7 @@ from stateful_models.reports.searches import (
 )
 
 
-class Told(msgspec.Struct, frozen=True):
+class SearchData(msgspec.Struct, frozen=True):
     """Everything that `kvref search` established."""
 
     thresholds: list[Threshold]
@@ -46,7 +46,7 @@ def search_command(
     show_thresholds(console, sizes, simulations)
     show_uncleared(console, kept)
     show_cases(console, cases)
-    write_json(json, Told(sizes, cases, kept))
+    write_json(json, SearchData(sizes, cases, kept))
     expected = all(one.breaks != case.holds for one, case in zip(cases, CASES, strict=True))
     enough = all(one.seed_recur == one.least_recur for one in sizes)
     if not (expected and enough and as_said(kept) and all(one.confirmed for one in sizes)):

@@ -25,7 +25,7 @@ O = TypeVar("O", bound=AnyOp)  # noqa: E741 - operations, as S is states
 
 
 @dataclass(frozen=True)
-class Row:
+class Checked:
     """One profile's line in the closing table, with the explorations behind it."""
 
     kind: str
@@ -80,7 +80,7 @@ def check(
     executor: Executor | None = None,
     jobs: int = 1,
     watch: Watch = lambda label, now: None,
-) -> Iterator[Row]:
+) -> Iterator[Checked]:
     """One row per profile and kind, as each is done; a row ends with its first divergence."""
     histories = PRESETS[scope].histories * (1 if target.transparent else 10)
     settings = symmetric, histories, executor, jobs
@@ -89,14 +89,14 @@ def check(
             pools = pool_scopes(scope, profile)
             runs = [Explorer(s, partial(s.build, factory), *settings) for s in pools]
             found = reports(runs, partial(watch, f"{kind} {title(profile)}"))
-            yield Row(kind, profile, pools, found)
+            yield Checked(kind, profile, pools, found)
         if target.manager is not None:
             lengthy = target.transparent and profile == profiles[0]
             managers = manager_scopes(scope, profile, lengthy)
             tasks = [Explorer(m, partial(m.build, target.manager), *settings) for m in managers]
             told = reports(tasks, partial(watch, f"manager {title(profile)}"))
             if managers:
-                yield Row("manager", profile, managers, told)
+                yield Checked("manager", profile, managers, told)
 
 
 def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:

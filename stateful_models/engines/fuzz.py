@@ -34,8 +34,8 @@ from stateful_models.engines.judge import Divergence
 from stateful_models.engines.machines.scopes import (
     Coverage,
     DivergedError,
-    ManagerMachine,
-    PoolMachine,
+    ManagerScopeMachine,
+    PoolScopeMachine,
 )
 from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
 from stateful_models.subjects.target import Target
@@ -45,7 +45,7 @@ PHASES: Final = (Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
 STEPS: Final = 60  # in one example: bugs that need several evictions hide from fewer
 
 
-class Part(NamedTuple):
+class Fuzzed(NamedTuple):
     """What is fuzzed of a target: its pool, its manager, or one of its manager's pools."""
 
     kind: str
@@ -62,32 +62,32 @@ class Found(NamedTuple):
     divergence: Divergence[object, AnyOp]
 
 
-class Ran(NamedTuple):
+class Run(NamedTuple):
     """One run: what it covered, and what it found, if anything."""
 
     coverage: Coverage
     found: Found | None
 
 
-Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Natural: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
-class Record(msgspec.Struct, forbid_unknown_fields=True):
+class Campaign(msgspec.Struct, forbid_unknown_fields=True):
     """A campaign so far, as it lies in its file. `seeds`: how many have been dealt; a run that was
     cut off is not done again."""
 
     subject: str
-    seeds: Count = 0
-    runs: Count = 0
+    seeds: Natural = 0
+    runs: Natural = 0
     seconds: Annotated[float, Meta(ge=0)] = 0.0
-    examples: Count = 0
-    steps: Count = 0
-    deepest: Count = 0
-    failures: Count = 0
-    operations: dict[str, Count] = {}
+    examples: Natural = 0
+    steps: Natural = 0
+    deepest: Natural = 0
+    failures: Natural = 0
+    operations: dict[str, Natural] = {}
     occurred: list[str] = []
 
-    def add(self, ran: Ran) -> None:
+    def add(self, ran: Run) -> None:
         told = ran.coverage
         self.runs += 1
         self.examples += told.examples
@@ -140,19 +140,19 @@ class Store:
         plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in subject)
         return self.folder / f"{plain}.json"
 
-    def record(self, subject: str) -> Record:
+    def record(self, subject: str) -> Campaign:
         path = self.record_file(subject)
         if not path.exists():
-            return Record(subject)
+            return Campaign(subject)
         try:
-            found = msgspec.json.decode(path.read_bytes(), type=Record)
+            found = msgspec.json.decode(path.read_bytes(), type=Campaign)
         except (OSError, msgspec.MsgspecError) as error:
             raise CampaignError(f"{path} holds no campaign: {error}") from error
         if found.subject != subject:
             raise CampaignError(f"{path} holds a campaign of {found.subject}, not of {subject}")
         return found
 
-    def save(self, record: Record) -> None:
+    def save(self, record: Campaign) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.record_file(record.subject)
         fresh = path.with_suffix(".new")
@@ -160,21 +160,21 @@ class Store:
         fresh.replace(path)
 
 
-def parts(target: Target) -> tuple[Part, ...]:
-    found = [Part(kind, pool, None, target.profiles) for kind, pool in pool_factories(target)]
+def parts(target: Target) -> tuple[Fuzzed, ...]:
+    found = [Fuzzed(kind, pool, None, target.profiles) for kind, pool in pool_factories(target)]
     if target.manager is not None:
-        found.append(Part("manager", None, target.manager, target.profiles))
+        found.append(Fuzzed("manager", None, target.manager, target.profiles))
     return tuple(found)
 
 
 def run(
     name: str,
-    part: Part,
+    part: Fuzzed,
     number: int,
     store: Store,
     examples: int = EXAMPLES,
     phases: tuple[Phase, ...] = PHASES,
-) -> Ran:
+) -> Run:
     """One run of so many examples, with this seed; what the database holds goes first."""
     coverage = Coverage()
     identity = sha256(f"{name} {part.kind}".encode()).digest()
@@ -184,13 +184,13 @@ def run(
         "_hypothesis_internal_add_digest": identity,  # its own place in the database
     }
     if part.pool is not None:
-        machine: type[PoolMachine | ManagerMachine] = type(
-            "Pool", (PoolMachine,), {**traits, "factory": staticmethod(part.pool)}
+        machine: type[PoolScopeMachine | ManagerScopeMachine] = type(
+            "Pool", (PoolScopeMachine,), {**traits, "factory": staticmethod(part.pool)}
         )
     else:
         assert part.manager is not None, "a part is a pool or a manager"
         traits["factory"] = staticmethod(part.manager)
-        machine = type("Manager", (ManagerMachine,), traits)
+        machine = type("Manager", (ManagerScopeMachine,), traits)
     chosen = settings(
         max_examples=examples,
         stateful_step_count=STEPS,
@@ -206,24 +206,24 @@ def run(
         with with_reporter(lambda text: None):
             run_state_machine_as_test(seed(number)(machine), settings=chosen)
     except SkipTest:  # nothing to replay
-        return Ran(coverage, None)
+        return Run(coverage, None)
     except DivergedError as wrong:
-        return Ran(coverage, Found(part.kind, wrong.scope, wrong.divergence))
+        return Run(coverage, Found(part.kind, wrong.scope, wrong.divergence))
     except FlakyFailure as flaky:  # a subject that does not do the same twice
         for one in flaky.exceptions:
             if isinstance(one, DivergedError):
-                return Ran(coverage, Found(part.kind, one.scope, one.divergence))
+                return Run(coverage, Found(part.kind, one.scope, one.divergence))
         raise
-    return Ran(coverage, None)
+    return Run(coverage, None)
 
 
 def campaign(
-    target: Target, record: Record, store: Store, seconds: float, jobs: int, executor: Executor
-) -> Iterator[Ran]:
+    target: Target, record: Campaign, store: Store, seconds: float, jobs: int, executor: Executor
+) -> Iterator[Run]:
     """What was found before, replayed in every part; then runs, until no more may start or
     something was found. Every part is run once at least. The record is saved after each."""
     began, before = monotonic(), record.seconds
-    kinds, started = parts(target), set[Future[Ran]]()
+    kinds, started = parts(target), set[Future[Run]]()
     replays, dealt = list(kinds), 0
     while True:
         more = dealt < len(kinds) or monotonic() - began < seconds

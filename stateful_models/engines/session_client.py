@@ -14,7 +14,7 @@ from kvref.tensors import KeysValues, Missing, Source
 from spec.ops import EnvId, Tier
 from spec.profile import RecurScope
 from spec.search import step
-from spec.search_nodes import Place, child, column, first_root, key, next_root, node
+from spec.search_nodes import TreePlace, child, column, first_root, key, next_root, node
 from spec.search_state import (
     EndEpisode,
     Inferred,
@@ -35,7 +35,7 @@ from stateful_models.scopes.searches import SearchScope
 from stateful_models.subjects.sessions import Setting, StepLike
 from stateful_models.subjects.tokens import part_of
 
-Held = Counter[tuple[str, Columns]]
+Holding = Counter[tuple[str, Columns]]
 
 
 class SessionClient:
@@ -51,9 +51,9 @@ class SessionClient:
         config = Config(game_segment_length=scope.init, num_simulations=scope.recur // users)
         setting = Setting(scope.profile, config, client.envs, self.length, 1)
         self.session = factory(setting, self.rebuild)
-        self.places: dict[tuple[float, ...], tuple[EnvId, Place]] = {}
+        self.places: dict[tuple[float, ...], tuple[EnvId, TreePlace]] = {}
 
-    def latent(self, env: EnvId, place: Place) -> Tensor:
+    def latent(self, env: EnvId, place: TreePlace) -> Tensor:
         labels = [float(label) for label in place.labels]
         made = torch.tensor([float(env), float(place.imagined), *labels, *[-1.0] * 24][:24])
         self.places[tuple(made.tolist())] = env, place
@@ -77,10 +77,10 @@ class SessionClient:
             return f"holds {self.held()}, where the specification holds {held(self.state)}"
         return None
 
-    def held(self) -> Held:
+    def held(self) -> Holding:
         return Counter((pool, tokens) for (pool, _), tokens in contents(self.session).items())
 
-    def session_step(self, before: SearchState, op: SearchOp) -> "Ran":
+    def session_step(self, before: SearchState, op: SearchOp) -> "Performed":
         match op:
             case Root():
                 return self.begin(before)
@@ -94,13 +94,13 @@ class SessionClient:
                 self.session.end_episode(env)
             case Learn():
                 self.session.forget()
-        return Ran()
+        return Performed()
 
-    def begin(self, before: SearchState) -> "Ran":
+    def begin(self, before: SearchState) -> "Performed":
         """Those in an episode advance to their next root; then all begin to search."""
         envs = [env for env in environments(before) if before.trees[env]]
         parents = [tree[0] for tree in before.trees if tree]
-        made, ran = [next_root(parent) for parent in parents], Ran()
+        made, ran = [next_root(parent) for parent in parents], Performed()
         if envs:
             with self.session.advance(envs, self.latents(envs, parents)) as batch:
                 ran = self.ran(before, batch, envs, parents, made)
@@ -112,7 +112,7 @@ class SessionClient:
         self.session.root(everyone, self.latents(everyone, roots))
         return ran
 
-    def latents(self, envs: list[EnvId], places: list[Place]) -> Tensor:
+    def latents(self, envs: list[EnvId], places: list[TreePlace]) -> Tensor:
         return torch.stack([self.latent(e, place) for e, place in zip(envs, places, strict=True)])
 
     def ran(
@@ -120,9 +120,9 @@ class SessionClient:
         before: SearchState,
         batch: StepLike,
         envs: list[EnvId],
-        parents: list[Place],
-        made: list[Place],
-    ) -> "Ran":
+        parents: list[TreePlace],
+        made: list[TreePlace],
+    ) -> "Performed":
         """What each row was given; then the model's step, and the children stored."""
         weights, rows = self.state.weights, list(zip(envs, parents, strict=True))
         visits = tuple(
@@ -139,10 +139,10 @@ class SessionClient:
         )
         append(batch.keys_values, (tokens,), len(envs))
         batch.children(self.latents(envs, made))
-        return Ran(visits, batch.sources, tuple(source(before, *row) for row in rows))
+        return Performed(visits, batch.sources, tuple(source(before, *row) for row in rows))
 
 
-class Ran(NamedTuple):
+class Performed(NamedTuple):
     """What each row of a session's step was given, from where, and from where it should be."""
 
     visits: tuple[Visit, ...] = ()
@@ -150,7 +150,7 @@ class Ran(NamedTuple):
     expected: tuple[Source, ...] = ()
 
 
-def source(state: SearchState, env: EnvId, place: Place) -> Source:
+def source(state: SearchState, env: EnvId, place: TreePlace) -> Source:
     """Init, then recur; else the context has to be rebuilt."""
     wanted, known = key(state.client.keying, env, place), stored(state)
     if (pool_name(state, Tier.INIT, env), wanted) in known:
@@ -159,5 +159,5 @@ def source(state: SearchState, env: EnvId, place: Place) -> Source:
     return Source.RECUR if recur else Source.REBUILT
 
 
-def held(state: SearchState) -> Held:
+def held(state: SearchState) -> Holding:
     return Counter((pool, tokens) for (pool, _), tokens in stored(state).items())

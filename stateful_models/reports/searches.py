@@ -10,7 +10,7 @@ import msgspec
 from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
 from spec.search_laws import SearchTransition
 from spec.search_nodes import Keying, context, with_room
-from spec.search_state import Client, EndEpisode, Learn, Root, SearchOp, Simulate
+from spec.search_state import EndEpisode, Learn, Root, SearchClient, SearchOp, Simulate
 from spec.sizing import Config, capacities
 from stateful_models.engines.searches import Broken, SearchReport, explore_searches
 from stateful_models.scopes.searches import SearchScope
@@ -87,7 +87,7 @@ def history(broken: Broken | None) -> list[str]:
 
 def retention_scope(envs: int, simulations: int, recur: int, profile: Profile) -> SearchScope:
     """Two searches; each simulation may start at any node, with an action of its own."""
-    client = Client(envs)
+    client = SearchClient(envs)
     return SearchScope(client, simulations, 1, recur, 2, profile=profile, by_order=True)
 
 
@@ -137,12 +137,12 @@ class Case(NamedTuple):
     holds: bool = False
 
 
-ONE: Final = Client(1)
+ONE: Final = SearchClient(1)
 BASE: Final = SearchScope(ONE, 3, 1, 3, searches=2, actions=2)
-PAIR: Final = replace(BASE, client=Client(2), simulations=2, recur=4)
+PAIR: Final = replace(BASE, client=SearchClient(2), simulations=2, recur=4)
 UNSHARED: Final = Profile(recur_scope=RecurScope.PER_ENV, counting=False)
 SEALED: Final = Profile(ownership=Ownership.SEALED, counting=False)
-STALE: Final = Client(1, Keying.IMAGINED, clears=False)
+STALE: Final = SearchClient(1, Keying.IMAGINED, clears=False)
 CASES: Final = (
     Case("none: a disciplined client", BASE, True),
     Case("none, two environments", PAIR, True),
@@ -166,11 +166,11 @@ CASES: Final = (
     ),
     Case(
         "a key shared by two environments",
-        replace(PAIR, client=Client(2, Keying.PATH)),
+        replace(PAIR, client=SearchClient(2, Keying.PATH)),
     ),
     Case(
         "the same with a recur pool for each environment",
-        replace(PAIR, client=Client(2, Keying.PATH), recur=2, profile=UNSHARED),
+        replace(PAIR, client=SearchClient(2, Keying.PATH), recur=2, profile=UNSHARED),
         True,
     ),
     Case(

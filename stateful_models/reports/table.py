@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from spec.laws import TITLES
-from stateful_models.engines.check import Row, title
+from stateful_models.engines.check import Checked, title
 from stateful_models.engines.sample import LENGTH
 from stateful_models.reports.repro import source
 from stateful_models.reports.timeline import answer, operation
@@ -29,7 +29,7 @@ BLACK_BOX: Final = (
 )
 
 
-class Line(msgspec.Struct, frozen=True):
+class ProfileLine(msgspec.Struct, frozen=True):
     """One row of the closing table. `states` were visited, `represented` counts all renamings.
 
     `history` is for people; `operations` are the same as expressions over `spec.ops`.
@@ -56,24 +56,24 @@ class Line(msgspec.Struct, frozen=True):
     error: str | None
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class CheckData(msgspec.Struct, frozen=True):
     """A whole check."""
 
     subject: str
     conforms: bool
     state_shown: bool
-    rows: list[Line]
+    rows: list[ProfileLine]
 
 
-def verdict(row: Row) -> str:
+def verdict(row: Checked) -> str:
     if row.divergence is not None:
         return "BROKEN"
     return f"never occurred: {' '.join(sorted(row.missing))}" if row.missing else "conforms"
 
 
-def line(row: Row) -> Line:
+def line(row: Checked) -> ProfileLine:
     wrong = row.divergence
-    return Line(
+    return ProfileLine(
         row.kind,
         title(row.profile),
         row.profile.policy.value,
@@ -96,12 +96,12 @@ def line(row: Row) -> Line:
     )
 
 
-def as_data(target: Target, rows: Sequence[Row]) -> Verdict:
+def as_data(target: Target, rows: Sequence[Checked]) -> CheckData:
     shown = all(report.transparent for row in rows for report in row.reports)
-    return Verdict(target.name, all(row.conforms for row in rows), shown, [line(r) for r in rows])
+    return CheckData(target.name, all(row.conforms for row in rows), shown, [line(r) for r in rows])
 
 
-def table(rows: Sequence[Row]) -> RenderableType:
+def table(rows: Sequence[Checked]) -> RenderableType:
     shown = Table(box=SIMPLE_HEAD)
     shown.add_column("profile", no_wrap=True)
     shown.add_column("capacities")
@@ -124,7 +124,7 @@ def table(rows: Sequence[Row]) -> RenderableType:
     return shown
 
 
-def conclude(console: Console, target: Target, rows: Sequence[Row]) -> None:
+def conclude(console: Console, target: Target, rows: Sequence[Checked]) -> None:
     """The sentence that the table ends in: what is and what is not established."""
     data = as_data(target, rows)
     transitions = sum(one.transitions for one in data.rows)

@@ -12,10 +12,10 @@ from spec.search import step
 from spec.search_laws import SearchTransition, observed
 from spec.search_nodes import Keying, key
 from spec.search_state import (
-    Client,
     EndEpisode,
     Learn,
     Root,
+    SearchClient,
     SearchOp,
     SearchState,
     Simulate,
@@ -45,7 +45,7 @@ class SearchScope:
     all that S1 depends on, as long as no two nodes share a key.
     """
 
-    client: Client
+    client: SearchClient
     simulations: int
     init: int
     recur: int

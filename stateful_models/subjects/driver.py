@@ -43,12 +43,12 @@ from stateful_models.subjects.aspects import EVERYTHING, Aspect
 from stateful_models.subjects.client import Client
 
 O = TypeVar("O")  # noqa: E741 - operations, as in the scopes
-D = TypeVar("D", bound="Driven")
+D = TypeVar("D", bound="Drivable")
 NO_KEY = "no key"  # what stands for a key that must be refused
 NO_ENV = "no env"  # what stands for an environment id that must be refused
 
 
-class Driven(Protocol):
+class Drivable(Protocol):
     """What every subject holds for its driver."""
 
     reports: frozenset[Aspect]
@@ -98,15 +98,15 @@ class ManagerCalls(Protocol):
     def reset_counters(self, tier: Tier | None, env: int | None) -> None: ...
 
 
-class DrivenPool(Driven, PoolCalls, Protocol):
+class DrivablePool(Drivable, PoolCalls, Protocol):
     def retained(self) -> tuple[frozenset[Ref], int]: ...
 
 
-class DrivenManager(Driven, ManagerCalls, Protocol):
+class DrivableManager(Drivable, ManagerCalls, Protocol):
     pass
 
 
-class Place:
+class PoolAt:
     """One of a manager's pools, called as a pool is."""
 
     __slots__ = ("env", "manager", "tier")
@@ -147,17 +147,17 @@ def guarded(subject: D, op: O, drive: Callable[[D, O], Response]) -> Response:
         return Refused()
 
 
-def drive_pool(subject: DrivenPool, op: Op) -> Response:
+def drive_pool(subject: DrivablePool, op: Op) -> Response:
     if isinstance(op, (Read, Write, Reread, Rewrite)):
         return subject.client.perform(op)
     return on_pool(subject, subject, op, subject.retained)
 
 
-def drive_manager(subject: DrivenManager, op: ManagerOp) -> Response:
+def drive_manager(subject: DrivableManager, op: ManagerOp) -> Response:
     match op:
         case On(tier, env, pool_op):
             where = environment(env) if tier is Tier.INIT else env
-            return on_pool(subject, Place(subject, tier, where), pool_op, None)
+            return on_pool(subject, PoolAt(subject, tier, where), pool_op, None)
         case Lookup(env, key):
             value = subject.lookup(environment(env), operand(key))
             return found(subject, value, subject.private)
@@ -179,7 +179,7 @@ def drive_manager(subject: DrivenManager, op: ManagerOp) -> Response:
 Retained = Callable[[], tuple[frozenset[Ref], int]]
 
 
-def on_pool(subject: Driven, pool: PoolCalls, op: PoolOp, retained: Retained | None) -> Response:
+def on_pool(subject: Drivable, pool: PoolCalls, op: PoolOp, retained: Retained | None) -> Response:
     match op:
         case Set(key, ref, priority):
             value = None if ref is None else subject.client.objects[ref]
@@ -225,7 +225,7 @@ def rank(priority: int | None) -> float:
     return nan if priority is None else priority
 
 
-def found(subject: Driven, value: object | None, hold: bool) -> Response:
+def found(subject: Drivable, value: object | None, hold: bool) -> Response:
     """What a get answers; under COPY the client may hold on to what it got."""
     if value is None:
         return Miss()

@@ -87,7 +87,7 @@ class Record(Struct, tag_field="op", forbid_unknown_fields=True, frozen=True):
     i: Count
 
 
-class Left(Struct, forbid_unknown_fields=True, frozen=True):
+class LeftRecord(Struct, forbid_unknown_fields=True, frozen=True):
     k: KeyHex
     slot: Count
     fp: Hex
@@ -95,7 +95,7 @@ class Left(Struct, forbid_unknown_fields=True, frozen=True):
     why: Literal["evicted", "updated", "cleared"]
 
 
-class Get(Record, tag="get", frozen=True, kw_only=True):
+class GetRecord(Record, tag="get", frozen=True, kw_only=True):
     p: str
     k: KeyHex
     hit: bool
@@ -111,7 +111,7 @@ class Get(Record, tag="get", frozen=True, kw_only=True):
     via: str = ""
 
 
-class Set(Record, tag="set", frozen=True, kw_only=True):
+class SetRecord(Record, tag="set", frozen=True, kw_only=True):
     p: str
     k: KeyHex
     slot: Count
@@ -121,7 +121,7 @@ class Set(Record, tag="set", frozen=True, kw_only=True):
     o: Count | UnsetType = UNSET
     env: Count | UnsetType = UNSET
     ev: KeyHex | UnsetType = UNSET
-    left: list[Left] | UnsetType = UNSET
+    left: list[LeftRecord] | UnsetType = UNSET
     priority: Number | UnsetType = UNSET
     stored_fp: Hex | UnsetType = UNSET
     prev_slot: Count | UnsetType = UNSET
@@ -130,23 +130,23 @@ class Set(Record, tag="set", frozen=True, kw_only=True):
     via: str = ""
 
 
-class Clear(Record, tag="clear", frozen=True, kw_only=True):
+class ClearRecord(Record, tag="clear", frozen=True, kw_only=True):
     p: str
     n: Count
-    left: list[Left] | UnsetType = UNSET
+    left: list[LeftRecord] | UnsetType = UNSET
     map_left: Count | UnsetType = UNSET
     cursor: Count | UnsetType = UNSET
     via: str = ""
 
 
-class Leaving(Record, tag="leaving", frozen=True, kw_only=True):
+class LeavingRecord(Record, tag="leaving", frozen=True, kw_only=True):
     """Entries that the `clear` which follows takes, where they are many (from version 2 on)."""
 
     p: str
-    left: list[Left]
+    left: list[LeftRecord]
 
 
-class Lookup(Record, tag="hget", frozen=True, kw_only=True):
+class LookupRecord(Record, tag="hget", frozen=True, kw_only=True):
     env: Count
     k: KeyHex
     source: Literal["init", "recur"] | None = msgspec.field(name="from")
@@ -155,17 +155,17 @@ class Lookup(Record, tag="hget", frozen=True, kw_only=True):
     via: str = ""
 
 
-class ClearRecur(Record, tag="clear_recur_cache", frozen=True, kw_only=True):
+class ClearRecurRecord(Record, tag="clear_recur_cache", frozen=True, kw_only=True):
     parts: Count
     via: str = ""
 
 
-class ClearAll(Record, tag="clear_all", frozen=True, kw_only=True):
+class ClearAllRecord(Record, tag="clear_all", frozen=True, kw_only=True):
     parts: Count
     via: str = ""
 
 
-class WmCopy(Record, tag="wm_copy", frozen=True, kw_only=True):
+class WmCopyRecord(Record, tag="wm_copy", frozen=True, kw_only=True):
     p: str
     slot: Count
     sz: Count
@@ -173,7 +173,7 @@ class WmCopy(Record, tag="wm_copy", frozen=True, kw_only=True):
     via: str = ""
 
 
-class Mark(Record, tag="mark", frozen=True, kw_only=True):
+class MarkRecord(Record, tag="mark", frozen=True, kw_only=True):
     what: str
     n: Count | UnsetType = UNSET
     envs: list[int] | UnsetType | None = UNSET
@@ -184,7 +184,7 @@ class Mark(Record, tag="mark", frozen=True, kw_only=True):
     via: str = ""
 
 
-class Entry(Record, frozen=True, kw_only=True):
+class EntryRecord(Record, frozen=True, kw_only=True):
     p: str
     k: KeyHex
     slot: Count
@@ -193,11 +193,11 @@ class Entry(Record, frozen=True, kw_only=True):
     priority: Number | UnsetType = UNSET
 
 
-class Load(Entry, tag="load", frozen=True, kw_only=True):
+class LoadRecord(EntryRecord, tag="load", frozen=True, kw_only=True):
     """An entry that was there when the recording began."""
 
 
-class Remains(Entry, tag="remains", frozen=True, kw_only=True):
+class RemainsRecord(EntryRecord, tag="remains", frozen=True, kw_only=True):
     """An entry that was there when it ended."""
 
 
@@ -210,24 +210,29 @@ class Tally(Struct, forbid_unknown_fields=True, frozen=True):
     hget: Count
 
 
-class End(Record, tag="end", frozen=True, kw_only=True):
+class EndRecord(Record, tag="end", frozen=True, kw_only=True):
     complete: Literal[True]
     tally: Tally | UnsetType = UNSET
 
 
+def kind_of(record: type[Record]) -> str:
+    """What a record is called: "Get", say."""
+    return record.__name__.removesuffix("Record")
+
+
 AnyRecord: TypeAlias = (
-    Get
-    | Set
-    | Clear
-    | Leaving
-    | Lookup
-    | ClearRecur
-    | ClearAll
-    | WmCopy
-    | Mark
-    | Load
-    | Remains
-    | End
+    GetRecord
+    | SetRecord
+    | ClearRecord
+    | LeavingRecord
+    | LookupRecord
+    | ClearRecurRecord
+    | ClearAllRecord
+    | WmCopyRecord
+    | MarkRecord
+    | LoadRecord
+    | RemainsRecord
+    | EndRecord
 )
 
 HEADER: Final = msgspec.json.Decoder(Header)

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never, get_args
 
 from msgspec import UNSET
 
@@ -12,24 +12,27 @@ from spec.ops import Contents, Key
 from spec.profile import Ownership, Profile
 from stateful_models.traces.format import (
     AnyRecord,
-    Clear,
-    ClearAll,
-    ClearRecur,
-    End,
-    Get,
+    ClearAllRecord,
+    ClearRecord,
+    ClearRecurRecord,
+    EndRecord,
+    GetRecord,
     Header,
-    Leaving,
-    Load,
-    Lookup,
-    Mark,
+    LeavingRecord,
+    LoadRecord,
+    LookupRecord,
+    MarkRecord,
     OwnHeader,
-    Remains,
-    Set,
-    WmCopy,
+    RemainsRecord,
+    SetRecord,
+    WmCopyRecord,
+    kind_of,
 )
 from stateful_models.traces.pool import POLICY, Charge, PoolTrack
 from stateful_models.traces.reader import TraceReader
 from stateful_models.traces.values import contents_of, key_of, shown
+
+KINDS: Final = {kind: kind_of(kind) for kind in get_args(AnyRecord)}
 
 
 @dataclass
@@ -95,16 +98,16 @@ class TraceJudge:
         copies = self.report.profile.ownership is Ownership.COPY
         shapes = reader.header.pools.items()
         self.pools = {name: PoolTrack.of(name, shape, copies) for name, shape in shapes}
-        self.recent: list[Get | Clear] = []
+        self.recent: list[GetRecord | ClearRecord] = []
         self.storer: dict[Key, int] = {}
         self.own: dict[tuple[int, Key], Contents] = {}
 
     def take(self, record: AnyRecord, line: int) -> None:
-        self.report.counts[type(record).__name__] += 1
+        self.report.counts[KINDS[type(record)]] += 1
         charges = self.judge(record)
         if charges:
             self.report.charge(charges, record.i, line)
-        if not isinstance(record, (Get, Clear)):
+        if not isinstance(record, (GetRecord, ClearRecord)):
             if self.recent:
                 self.recent = []
         elif self.recent and type(self.recent[-1]) is type(record):
@@ -114,32 +117,32 @@ class TraceJudge:
 
     def judge(self, record: AnyRecord) -> list[Charge]:
         match record:
-            case Get():
+            case GetRecord():
                 return self.on_get(record)
-            case Set():
+            case SetRecord():
                 return self.on_set(record)
-            case Clear():
+            case ClearRecord():
                 return self.on_clear(record)
-            case Leaving():
+            case LeavingRecord():
                 return self.pools[record.p].on_leaving(record)
-            case Lookup():
+            case LookupRecord():
                 return self.on_lookup(record)
-            case ClearRecur(parts=parts):
+            case ClearRecurRecord(parts=parts):
                 return self.cleared(parts, {"recur"})
-            case ClearAll(parts=parts):
+            case ClearAllRecord(parts=parts):
                 return self.cleared(parts, set(self.pools))
-            case Load():
+            case LoadRecord():
                 return self.pools[record.p].on_load(record)
-            case Remains():
+            case RemainsRecord():
                 return self.pools[record.p].on_remains(record)
-            case End():
+            case EndRecord():
                 return self.on_end()
-            case Mark() | WmCopy():
+            case MarkRecord() | WmCopyRecord():
                 return []
             case _:
                 assert_never(record)
 
-    def on_get(self, r: Get) -> list[Charge]:
+    def on_get(self, r: GetRecord) -> list[Charge]:
         pool, key = self.pools[r.p], key_of(r.k)
         self.report.counts["hits"] += r.hit
         if not r.hit and key in pool.lost:
@@ -161,7 +164,7 @@ class TraceJudge:
         came = f"environment {storer}'s, {shown(entry.as_set)}"
         return [Charge("S2", f"environment {env}'s own, {shown(own)}", came)]
 
-    def on_set(self, r: Set) -> list[Charge]:
+    def on_set(self, r: SetRecord) -> list[Charge]:
         pool = self.pools[r.p]
         before = pool.size
         charges = pool.on_set(r)
@@ -172,15 +175,19 @@ class TraceJudge:
             self.own[r.env, key_of(r.k)] = contents_of(r.fp, r.sz)
         return charges
 
-    def on_clear(self, r: Clear) -> list[Charge]:
+    def on_clear(self, r: ClearRecord) -> list[Charge]:
         if r.p == "recur":
             self.storer.clear()
             self.own.clear()
         return self.pools[r.p].on_clear(r)
 
-    def on_lookup(self, r: Lookup) -> list[Charge]:
+    def on_lookup(self, r: LookupRecord) -> list[Charge]:
         """M3: init, then recur if init missed; the answer is theirs."""
-        gets = [one for one in self.recent if isinstance(one, Get)][-r.parts :] if r.parts else []
+        gets = (
+            [one for one in self.recent if isinstance(one, GetRecord)][-r.parts :]
+            if r.parts
+            else []
+        )
         asked = [f"init:{r.env}", self.recur_of(r.env)][: r.parts]
         told = [one.p for one in gets if one.k == r.k]
         found = gets[-1].hit if gets else False
@@ -201,7 +208,7 @@ class TraceJudge:
 
     def cleared(self, parts: int, due: set[str]) -> list[Charge]:
         """M4: the pools cleared just now are those of the tier."""
-        clears = [one.p for one in self.recent if isinstance(one, Clear)]
+        clears = [one.p for one in self.recent if isinstance(one, ClearRecord)]
         last = clears[-parts:] if parts else []
         if len(last) == len(due) and set(last) == due:
             return []

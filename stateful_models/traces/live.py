@@ -13,7 +13,7 @@ from msgspec import UnsetType
 
 from spec.pool import renews_age
 from spec.profile import Policy, Profile
-from stateful_models.traces.format import Get, Left, Load, Set
+from stateful_models.traces.format import GetRecord, LeftRecord, LoadRecord, SetRecord
 
 
 class Live(NamedTuple):
@@ -72,7 +72,7 @@ class LivePool:
                 return key
             heappop(self.heap)
 
-    def get(self, r: Get) -> bool:
+    def get(self, r: GetRecord) -> bool:
         """Whether the record is right; if it is, it has happened here too."""
         live = self.entries.get(r.k)
         if live is None or not r.hit:
@@ -85,7 +85,7 @@ class LivePool:
             self.entries.move_to_end(r.k)
         return True
 
-    def set(self, r: Set, rank: int) -> bool:
+    def set(self, r: SetRecord, rank: int) -> bool:
         """Whether the record is right; if it is, it has happened here too."""
         old, number = self.entries.get(r.k), None if isinstance(r.o, UnsetType) else r.o
         if r.new != (old is None):
@@ -124,25 +124,25 @@ class LivePool:
                 self.heap = [(one.rank, one.age, k) for k, one in self.entries.items()]
                 heapify(self.heap)
 
-    def _evicts(self, r: Set, gone: str | None) -> bool:
+    def _evicts(self, r: SetRecord, gone: str | None) -> bool:
         if isinstance(r.left, UnsetType):
             return (None if isinstance(r.ev, UnsetType) else r.ev) == gone
         return self._tells(r.left, gone, "evicted")
 
-    def _tells(self, left: list[Left], gone: str | None, why: str) -> bool:
+    def _tells(self, left: list[LeftRecord], gone: str | None, why: str) -> bool:
         """Whether just this entry is said to leave, as it is, for this reason."""
         if gone is None or len(left) != 1:
             return gone is None and not left
         return left[0].k == gone and self.leaves(left[0], why)
 
-    def leaves(self, left: Left, why: str) -> bool:
+    def leaves(self, left: LeftRecord, why: str) -> bool:
         """Whether what is said of an entry that leaves is so."""
         live = self.entries.get(left.k)
         if live is None or live.size or left.why != why:
             return False
         return (left.slot, left.fp, left.o) == (live.slot, live.fp, live.object)
 
-    def load(self, r: Load, rank: int) -> bool:
+    def load(self, r: LoadRecord, rank: int) -> bool:
         """Whether there is room for an entry that was there at the beginning."""
         if r.k in self.entries or r.slot in self.taken or len(self.entries) >= self.capacity:
             return False

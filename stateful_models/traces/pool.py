@@ -13,14 +13,20 @@ from msgspec import UNSET, UnsetType
 
 from spec.heap import Heap, Object
 from spec.laws import broken
-from spec.ops import Contents, Hit, Key, Left, Miss, Op, Response, SlotId, Stored
-from spec.ops import Get as GetOp
-from spec.ops import Set as SetOp
+from spec.ops import Contents, Get, Hit, Key, Left, Miss, Op, Response, Set, SlotId, Stored
 from spec.pool import Entry, Pool, PoolState, find, renews_age, step
 from spec.profile import Ownership, Policy, Profile
 from spec.transition import observed
-from stateful_models.traces.format import Clear, Get, Leaving, Load, PoolShape, Remains, Set
-from stateful_models.traces.format import Left as LeftRecord
+from stateful_models.traces.format import (
+    ClearRecord,
+    GetRecord,
+    LeavingRecord,
+    LeftRecord,
+    LoadRecord,
+    PoolShape,
+    RemainsRecord,
+    SetRecord,
+)
 from stateful_models.traces.live import LivePool
 from stateful_models.traces.values import (
     HERE,
@@ -104,13 +110,13 @@ class PoolTrack:
         self.pool = self.pool._replace(entries=entries)
         return set(broken(observed(before, op, response, PoolState(self.pool, heap)))) & JUDGED
 
-    def on_get(self, r: Get) -> list[Charge]:
+    def on_get(self, r: GetRecord) -> list[Charge]:
         if self.quickly and self.live.get(r):
             return []
         key, old = key_of(r.k), find(self.pool, key_of(r.k))
         came: Response = Hit(None, contents_of(r.fp, r.sz)) if r.hit else Miss()
         nothing = Heap(())
-        (after, _), expected = step(PoolState(self.pool, nothing), GetOp(key))
+        (after, _), expected = step(PoolState(self.pool, nothing), Get(key))
         slot = SlotId(0) if isinstance(r.slot, UnsetType) else r.slot
         moved = old is not None and r.hit and old.slot != slot
         if came == expected and not moved:
@@ -122,25 +128,25 @@ class PoolTrack:
             as_set = contents_of(r.fp, r.sz) if old is None else old.as_set
             new = Entry(key, SlotId(slot), HERE, as_set, 0 if old is None else old.priority)
             entries = (*rest, new) if r.hit else rest
-        laws = self.adopt(GetOp(key), came, entries, nothing)
+        laws = self.adopt(Get(key), came, entries, nothing)
         wanted = "a miss" if old is None else f"a hit in slot {old.slot}, {shown(old.as_set)}"
         told = f"a hit in slot {slot}, {shown(contents_of(r.fp, r.sz))}" if r.hit else "a miss"
         return [Charge(law, wanted, told) for law in sorted(laws)] + self.identity(r, key)
 
-    def identity(self, r: Get, key: Key) -> list[Charge]:
+    def identity(self, r: GetRecord, key: Key) -> list[Charge]:
         """R1: the object that was set, as far as the trace numbers objects."""
         known = self.object(key)
         if known is None or isinstance(r.o, UnsetType) or r.o == known:
             return []
         return [Charge("R1", f"object {known}", f"object {r.o}")]
 
-    def on_set(self, r: Set) -> list[Charge]:
+    def on_set(self, r: SetRecord) -> list[Charge]:
         if self.lost:
             self.lost.pop(key_of(r.k), None)
         if self.quickly and self.live.set(r, self.rank(r.priority)):
             return []
         key, contents = key_of(r.k), contents_of(r.fp, r.sz)
-        op, heap = SetOp(key, HERE, self.rank(r.priority)), Heap((Object(contents),))
+        op, heap = Set(key, HERE, self.rank(r.priority)), Heap((Object(contents),))
         charges = self.residency(r, key)
         old = find(self.pool, key)
         (after, _), expected = step(PoolState(self.pool, heap), op)
@@ -168,7 +174,9 @@ class PoolTrack:
         if live is not None:  # else the record itself says that it leaves again
             self.live.entries[name(key)] = live._replace(object=number)
 
-    def with_set(self, r: Set, op: SetOp, old: Entry | None, out: set[Key]) -> tuple[Entry, ...]:
+    def with_set(
+        self, r: SetRecord, op: Set, old: Entry | None, out: set[Key]
+    ) -> tuple[Entry, ...]:
         """The entries as the record has them: who moves to another slot is the newest."""
         entries = tuple(entry for entry in self.pool.entries if entry.key not in out)
         rank = op.priority if op.priority is not None else 0
@@ -177,7 +185,7 @@ class PoolTrack:
             return (*(entry for entry in entries if entry.key != new.key), new)
         return tuple(new if entry.key == new.key else entry for entry in entries)
 
-    def residency(self, r: Set, key: Key) -> list[Charge]:
+    def residency(self, r: SetRecord, key: Key) -> list[Charge]:
         """Whether the key was live: an entry that came or went unseen is adopted as it is."""
         old = find(self.pool, key)
         if r.new == (old is None):
@@ -190,7 +198,7 @@ class PoolTrack:
         told = "not live", "live"
         return [Charge("P3", f"key {r.k} {told[r.new]}", f"key {r.k} {told[not r.new]}")]
 
-    def evicted(self, r: Set) -> set[Key]:
+    def evicted(self, r: SetRecord) -> set[Key]:
         if not isinstance(r.left, UnsetType):
             return {key_of(left.k) for left in r.left if left.why == "evicted"}
         return set() if isinstance(r.ev, UnsetType) else {key_of(r.ev)}
@@ -214,12 +222,12 @@ class PoolTrack:
                 charges.append(Charge("R1", "the object set", f"object {left.o} leaves"))
         return charges
 
-    def on_leaving(self, r: Leaving) -> list[Charge]:
+    def on_leaving(self, r: LeavingRecord) -> list[Charge]:
         """Some of those that the clear which follows takes."""
         self.leaving += r.left
         return []
 
-    def on_clear(self, r: Clear) -> list[Charge]:
+    def on_clear(self, r: ClearRecord) -> list[Charge]:
         told = r.left if isinstance(r.left, UnsetType) else [*self.leaving, *r.left]
         size, self.leaving = self.size, []
         by_slot = sorted(self.live.entries, key=lambda k: self.live.entries[k].slot)
@@ -236,18 +244,18 @@ class PoolTrack:
         self.lost.clear()
         return charges
 
-    def on_load(self, r: Load) -> list[Charge]:
+    def on_load(self, r: LoadRecord) -> list[Charge]:
         if self.live.load(r, self.rank(r.priority)):
             return []
         new = Entry(
             key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, UNSET), self.rank(r.priority)
         )
-        laws = self.adopt(SetOp(new.key, HERE), Miss(), (*self.pool.entries, new), Heap(()))
+        laws = self.adopt(Set(new.key, HERE), Miss(), (*self.pool.entries, new), Heap(()))
         self.number(new.key, r.o)
         told = [law for law in sorted(laws) if law in ("P1", "P2")]
         return [Charge(law, "a pool that keeps the law", f"key {r.k} loaded too") for law in told]
 
-    def on_remains(self, r: Remains) -> list[Charge]:
+    def on_remains(self, r: RemainsRecord) -> list[Charge]:
         """Against what is left in eviction order, one by one."""
         if self.expected_remains is None:
             self.expected_remains = deque(self.eviction_order())

@@ -15,29 +15,34 @@ from stateful_models.traces.format import (
     LONGEST_LINE,
     RECORD,
     AnyRecord,
-    Clear,
-    End,
-    Get,
+    ClearRecord,
+    EndRecord,
+    GetRecord,
     Header,
-    Leaving,
-    Load,
-    Lookup,
+    LeavingRecord,
+    LoadRecord,
+    LookupRecord,
     OwnHeader,
-    Remains,
-    Set,
+    RemainsRecord,
+    SetRecord,
     Tally,
     TraceError,
     UpstreamHeader,
-    WmCopy,
+    WmCopyRecord,
+    kind_of,
 )
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 CHUNK: Final = 1 << 16
-PHASE: Final[dict[type, int]] = {Load: 0, Remains: 2, End: 3}  # of a trace; all else is 1
+PHASE: Final[dict[type, int]] = {
+    LoadRecord: 0,
+    RemainsRecord: 2,
+    EndRecord: 3,
+}  # of a trace; all else is 1
 T = TypeVar("T")
 
 
-class Line(NamedTuple):
+class Numbered(NamedTuple):
     """A record with the line that it stood on."""
 
     number: int
@@ -113,7 +118,7 @@ class TraceReader:
         if ring != (names if legacy else set()):
             raise self.fail("strategy ring belongs to the legacy path, for every pool of it")
 
-    def records(self) -> Iterator[Line]:
+    def records(self) -> Iterator[Numbered]:
         """Every record up to `end`, each checked by itself and for its place."""
         phase = 0
         seen: dict[type, int] = {}
@@ -124,49 +129,64 @@ class TraceReader:
                 raise self.fail(f"record {record.i} where record {expected} belongs")
             self._check(record)
             if leaving is not None and not (
-                isinstance(record, (Leaving, Clear)) and record.p == leaving
+                isinstance(record, (LeavingRecord, ClearRecord)) and record.p == leaving
             ):
                 raise self.fail(f"entries leave pool {leaving} without its clear")
-            leaving = record.p if isinstance(record, Leaving) else None
+            leaving = record.p if isinstance(record, LeavingRecord) else None
             kind = type(record)
             before, phase = phase, PHASE.get(kind, 1)
-            if phase < before or before == PHASE[End]:
-                raise self.fail(f"a {kind.__name__} record too late")
-            if kind is End:
-                self._check_tally(cast(End, record), seen)
+            if phase < before or before == PHASE[EndRecord]:
+                raise self.fail(f"a {kind_of(kind)} record too late")
+            if kind is EndRecord:
+                self._check_tally(cast(EndRecord, record), seen)
             seen[kind] = seen.get(kind, 0) + 1
-            yield Line(self.number, record)
-        if phase != PHASE[End]:
+            yield Numbered(self.number, record)
+        if phase != PHASE[EndRecord]:
             raise self.fail("the file ends without its end record")
 
-    def _check_tally(self, end: End, seen: dict[type, int]) -> None:
+    def _check_tally(self, end: EndRecord, seen: dict[type, int]) -> None:
         if not self.own:
             return
-        told = Tally(*(seen.get(kind, 0) for kind in (Get, Set, Clear, Lookup)))
+        told = Tally(
+            *(seen.get(kind, 0) for kind in (GetRecord, SetRecord, ClearRecord, LookupRecord))
+        )
         if end.tally != told:
             raise self.fail(f"the end tells of {end.tally}, the file holds {told}")
 
     def _check(self, record: AnyRecord) -> None:
         """What the format promises of one record, and JSON alone does not."""
-        if isinstance(record, (Get, Set, Clear, Leaving, WmCopy, Load, Remains)):
+        if isinstance(
+            record,
+            (
+                GetRecord,
+                SetRecord,
+                ClearRecord,
+                LeavingRecord,
+                WmCopyRecord,
+                LoadRecord,
+                RemainsRecord,
+            ),
+        ):
             shape = self.header.pools.get(record.p)
             if shape is None:
                 raise self.fail(f"there is no pool {record.p!r}")
-            slot = 0 if isinstance(record, (Clear, Leaving)) else record.slot
+            slot = 0 if isinstance(record, (ClearRecord, LeavingRecord)) else record.slot
             if isinstance(slot, int) and slot >= shape.size:
                 raise self.fail(f"slot {slot} in pool {record.p}, which has {shape.size}")
-            if isinstance(record, Get) and record.hit is (
+            if isinstance(record, GetRecord) and record.hit is (
                 record.slot is UNSET or record.fp is UNSET
             ):
                 told = [n for n, v in (("slot", record.slot), ("fp", record.fp)) if v is not UNSET]
                 raise self.fail(f"a get with hit={record.hit} that tells {told}")
-            if isinstance(record, (Set, Clear)) and self.own and record.left is UNSET:
+            if isinstance(record, (SetRecord, ClearRecord)) and self.own and record.left is UNSET:
                 raise self.fail("a record without `left`")
-        env = record.env if isinstance(record, (Get, Set, Lookup)) else UNSET
+        env = record.env if isinstance(record, (GetRecord, SetRecord, LookupRecord)) else UNSET
         if isinstance(env, int) and env >= self.header.env_num:
             raise self.fail(f"environment {env} of {self.header.env_num}")
-        if isinstance(record, WmCopy if self.own else (Load, Leaving, Remains)):
-            raise self.fail(f"a {type(record).__name__.lower()} record in a {self.kind} trace")
+        if isinstance(
+            record, WmCopyRecord if self.own else (LoadRecord, LeavingRecord, RemainsRecord)
+        ):
+            raise self.fail(f"a {kind_of(type(record)).lower()} record in a {self.kind} trace")
 
     @property
     def kind(self) -> Literal["kvref", "UniZero"]:

@@ -6,7 +6,7 @@ from spec.ops import EnvId
 from spec.search_nodes import (
     Keying,
     Node,
-    Place,
+    TreePlace,
     child,
     column,
     first_root,
@@ -17,8 +17,8 @@ from spec.search_nodes import (
 )
 
 HERE, THERE = EnvId(0), EnvId(1)
-ROOT = Place((16,))
-AFTER = Place((16, 8))
+ROOT = TreePlace((16,))
+AFTER = TreePlace((16, 8))
 
 
 def test_numbers_are_digits_of_a_base_without_zero() -> None:
@@ -31,11 +31,11 @@ def test_numbers_are_digits_of_a_base_without_zero() -> None:
 
 def test_labels_tell_episodes_observed_and_imagined_steps_apart() -> None:
     assert first_root(0) == ROOT
-    assert first_root(1) == Place((17,))
+    assert first_root(1) == TreePlace((17,))
     assert next_root(ROOT) == AFTER
-    assert next_root(ROOT, 2) == Place((16, 10))
-    assert child(AFTER, 2) == Place((16, 8, 2), 1)
-    assert child(child(AFTER, 2), 0) == Place((16, 8, 2, 0), 2)
+    assert next_root(ROOT, 2) == TreePlace((16, 10))
+    assert child(AFTER, 2) == TreePlace((16, 8, 2), 1)
+    assert child(child(AFTER, 2), 0) == TreePlace((16, 8, 2, 0), 2)
 
 
 def test_a_history_is_a_token_a_step_of_its_environment_and_weights() -> None:
@@ -43,7 +43,7 @@ def test_a_history_is_a_token_a_step_of_its_environment_and_weights() -> None:
     assert node(THERE, 1, AFTER) == Node(THERE, ((column(THERE, 1, 16),), (column(THERE, 1, 8),)))
 
 
-DEEP = Place((16, 8, 2, 1), 2)
+DEEP = TreePlace((16, 8, 2, 1), 2)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,6 @@ DEEP = Place((16, 8, 2, 1), 2)
     ],
 )
 def test_a_key_is_of_what_the_keying_distinguishes(
-    keying: Keying, place: Place, digits: tuple[int, ...]
+    keying: Keying, place: TreePlace, digits: tuple[int, ...]
 ) -> None:
     assert key(keying, THERE, place) == number(*digits)

@@ -7,13 +7,13 @@ from spec.ops import Done, EnvId
 from spec.profile import Profile
 from spec.search import look_up, step
 from spec.search_laws import shown
-from spec.search_nodes import Place, column, first_root, with_room
+from spec.search_nodes import TreePlace, column, first_root, with_room
 from spec.search_state import (
-    Client,
     EndEpisode,
     Inferred,
     Learn,
     Root,
+    SearchClient,
     SearchOp,
     SearchResponse,
     SearchState,
@@ -25,17 +25,17 @@ from spec.search_state import (
 from spec.sizing import Capacities, Config
 from spec.window import Part, Token
 
-THREE = Client(3)
+THREE = SearchClient(3)
 
 
-def begun(client: Client = THREE, recur: int = 6) -> SearchState:
+def begun(client: SearchClient = THREE, recur: int = 6) -> SearchState:
     manager = new_manager(
         Profile(counting=False), Config(), Capacities(1, recur, 3), client.envs, 0
     )
     return new_search(client, manager)
 
 
-def after(*ops: SearchOp, client: Client = THREE) -> tuple[SearchState, SearchResponse]:
+def after(*ops: SearchOp, client: SearchClient = THREE) -> tuple[SearchState, SearchResponse]:
     state = begun(client)
     for op in ops:
         state, response = step(state, op)
@@ -94,7 +94,7 @@ def test_of_three_episodes_the_middle_one_may_end() -> None:
 def test_new_weights_end_the_search_and_empty_the_pools_of_a_client_that_forgets(
     forgets: bool,
 ) -> None:
-    before, _ = after(Root(), ONCE, client=Client(3, forgets=forgets))
+    before, _ = after(Root(), ONCE, client=SearchClient(3, forgets=forgets))
     state, response = step(before, Learn())
     assert response == Done()
     assert (state.weights, state.searching, state.trees) == (1, False, before.trees)
@@ -118,14 +118,14 @@ def test_a_simulation_has_a_node_and_an_action_for_each_environment(op: Simulate
         step(state, op)
 
 
-DEEP = Place((16, 8, 9), 0)
+DEEP = TreePlace((16, 8, 9), 0)
 
 
 @pytest.mark.parametrize(("rebuilds", "tokens"), [(True, (16, 8, 9)), (False, (9,))])
 def test_a_miss_is_made_good_from_the_history_or_from_its_latest_step(
     rebuilds: bool, tokens: tuple[int, ...]
 ) -> None:
-    _, given = look_up(begun(Client(3, rebuilds=rebuilds)), EnvId(1), DEEP)
+    _, given = look_up(begun(SearchClient(3, rebuilds=rebuilds)), EnvId(1), DEEP)
     assert given.context == Part(tuple(column(EnvId(1), 0, label) for label in tokens))
     assert given.ref is None
 

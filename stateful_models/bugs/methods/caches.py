@@ -19,7 +19,7 @@ from spec.sizing import Config
 from stateful_models.bugs.caches import EXHIBITS, ISOLATION, Exhibit
 from stateful_models.bugs.matrix import Caught, Check, Exhibited
 from stateful_models.engines.explore import Explorer
-from stateful_models.engines.fuzz import EXAMPLES, Part, Store, run
+from stateful_models.engines.fuzz import EXAMPLES, Fuzzed, Store, run
 from stateful_models.engines.isolation import Driven, IsolationRun
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.sample import cut_down, sample
@@ -32,10 +32,7 @@ from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.manager import ManagerSubject
 from stateful_models.subjects.pool import PoolSubject
 from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Transparent
-from stateful_models.traces.format import Clear as ClearRecord
-from stateful_models.traces.format import Get as GetRecord
-from stateful_models.traces.format import PoolShape
-from stateful_models.traces.format import Set as SetRecord
+from stateful_models.traces.format import ClearRecord, GetRecord, PoolShape, SetRecord
 from stateful_models.traces.pool import PoolTrack
 from stateful_models.traces.values import name
 
@@ -97,9 +94,9 @@ def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
 def machine(subject: type[PoolSubject] | type[ManagerSubject]) -> Caught | None:
     """One run of a campaign; what it finds is cut down by leaving operations out."""
     if issubclass(subject, ManagerSubject):
-        part = Part("manager", None, cast(ManagerFactory, subject), subject.profiles)
+        part = Fuzzed("manager", None, cast(ManagerFactory, subject), subject.profiles)
     else:
-        part = Part("pool", cast(PoolFactory, subject), None, subject.profiles)
+        part = Fuzzed("pool", cast(PoolFactory, subject), None, subject.profiles)
     with TemporaryDirectory() as folder:
         store, phases = Store(Path(folder)), (Phase.generate,)
         found = run(subject.__name__, part, 0, store, 4 * EXAMPLES, phases).found

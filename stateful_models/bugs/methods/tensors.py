@@ -15,7 +15,7 @@ from spec.batch import Row
 from spec.keys import Pair
 from spec.laws import batch_broken, keys_broken, search_broken
 from spec.profile import FIFO_REFERENCE
-from spec.search_state import Client, SearchOp
+from spec.search_state import SearchClient, SearchOp
 from spec.sizing import Config
 from spec.window import Token
 from stateful_models.bugs.caches import Exhibit
@@ -38,7 +38,7 @@ from stateful_models.subjects.sessions import SessionSubject
 from stateful_models.subjects.windows import WindowSubject
 
 DTYPES: Final = (torch.float32, torch.float64)
-SEARCH: Final = SearchScope(Client(1), 3, 1, 2, 1, actions=2)
+SEARCH: Final = SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2)
 
 
 def explored_windows(subject: type[WindowSubject]) -> Caught | None:

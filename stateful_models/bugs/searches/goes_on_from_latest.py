@@ -6,7 +6,7 @@ two entries too small for a search, the tree below is built on truncated context
 
 from typing import Final
 
-from spec.search_state import Client
+from spec.search_state import SearchClient
 from stateful_models.scopes.searches import SearchScope
 
-GOES_ON_FROM_LATEST: Final = SearchScope(Client(1, rebuilds=False), 3, 1, 1, 1, actions=2)
+GOES_ON_FROM_LATEST: Final = SearchScope(SearchClient(1, rebuilds=False), 3, 1, 1, 1, actions=2)

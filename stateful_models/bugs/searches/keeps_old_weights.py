@@ -6,9 +6,9 @@ attend to keys and values that another model made.
 
 from typing import Final
 
-from spec.search_state import Client
+from spec.search_state import SearchClient
 from stateful_models.scopes.searches import SearchScope
 
 KEEPS_OLD_WEIGHTS: Final = SearchScope(
-    Client(1, forgets=False), 1, 1, 1, 2, actions=2, changes=True
+    SearchClient(1, forgets=False), 1, 1, 1, 2, actions=2, changes=True
 )

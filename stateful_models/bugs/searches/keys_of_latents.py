@@ -8,7 +8,7 @@ same state, as all do right after a reset, read each other's past.
 from typing import Final
 
 from spec.search_nodes import Keying
-from spec.search_state import Client
+from spec.search_state import SearchClient
 from stateful_models.scopes.searches import SearchScope
 
-KEYS_OF_LATENTS: Final = SearchScope(Client(2, Keying.PATH), 2, 1, 4, 1, actions=2)
+KEYS_OF_LATENTS: Final = SearchScope(SearchClient(2, Keying.PATH), 2, 1, 4, 1, actions=2)

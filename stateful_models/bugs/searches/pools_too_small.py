@@ -6,7 +6,7 @@ before it ends, and every visit to one is a miss.
 
 from typing import Final
 
-from spec.search_state import Client
+from spec.search_state import SearchClient
 from stateful_models.scopes.searches import SearchScope
 
-POOLS_TOO_SMALL: Final = SearchScope(Client(1), 3, 1, 2, 1, actions=2)
+POOLS_TOO_SMALL: Final = SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2)

@@ -6,7 +6,7 @@ the entry of its parent; in a recorded run 87% of hits delivered other contents 
 
 from typing import Final
 
-from spec.search_state import Client
+from spec.search_state import SearchClient
 from stateful_models.scopes.searches import SearchScope
 
-WRITES_IN_PLACE: Final = SearchScope(Client(1, copies=False), 3, 1, 3, 1, actions=2)
+WRITES_IN_PLACE: Final = SearchScope(SearchClient(1, copies=False), 3, 1, 3, 1, actions=2)

@@ -20,7 +20,7 @@ from spec.sizing import Config, capacities
 from spec.window import drop
 from stateful_models.engines.contracts import equivalence_faults as faults
 from stateful_models.engines.contracts.condition import Condition, Theorem
-from stateful_models.engines.contracts.states import HEAP, OLD, Row, apart, state
+from stateful_models.engines.contracts.states import HEAP, OLD, Cell, apart, state
 
 STRATEGIES: Final = {
     Policy.FIFO: EvictionStrategy.FIFO,
@@ -75,8 +75,8 @@ def choose(which: int, capacity: int) -> int:
     return capacity
 
 
-def rows_of(ranks: tuple[int, ...]) -> tuple[Row, ...]:
-    return tuple(Row(key, key, rank) for key, rank in enumerate(ranks))
+def rows_of(ranks: tuple[int, ...]) -> tuple[Cell, ...]:
+    return tuple(Cell(key, key, rank) for key, rank in enumerate(ranks))
 
 
 def same_victim(capacity: int) -> Theorem:
@@ -150,12 +150,12 @@ def same_set(policy: Policy, capacity: int) -> Theorem:
 
 def same_set_of_any_keys(capacity: int) -> Theorem:
     def theorem(keys: tuple[int, ...], key: int) -> None:
-        assert apart(tuple(Row(k, n, 0) for n, k in enumerate(keys)), capacity)
+        assert apart(tuple(Cell(k, n, 0) for n, k in enumerate(keys)), capacity)
         pool: KVCachePool[object] = KVCachePool(capacity, EvictionStrategy.FIFO, False)
         for one in keys:
             pool.set(one, OLD)
         slot = pool.set(key, OLD)
-        before = state(Policy.FIFO, capacity, tuple(Row(k, n, 0) for n, k in enumerate(keys)))
+        before = state(Policy.FIFO, capacity, tuple(Cell(k, n, 0) for n, k in enumerate(keys)))
         _, answer = step(before, Set(Key(key), OLD))
         assert isinstance(answer, Stored)
         assert slot == answer.slot
@@ -184,7 +184,7 @@ def same_reset(capacity: int) -> Theorem:
 def same_reset_of_pool(capacity: int) -> Theorem:
     """What `same_reset` says is what the specification's pool does."""
 
-    def theorem(counters: Counters, rows: tuple[Row, ...]) -> None:
+    def theorem(counters: Counters, rows: tuple[Cell, ...]) -> None:
         assert apart(rows, capacity)
         pool = state(Policy.FIFO, capacity, rows).pool._replace(counters=counters)
         after, _ = step(PoolState(pool, HEAP), ResetStats())

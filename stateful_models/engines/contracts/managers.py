@@ -17,16 +17,16 @@ from spec.pool import Pool
 from spec.profile import Policy, Profile
 from spec.sizing import Config
 from stateful_models.engines.contracts.condition import Condition, Fault, Theorem
-from stateful_models.engines.contracts.states import HEAP, NEW, Row, apart, state
+from stateful_models.engines.contracts.states import HEAP, NEW, Cell, apart, state
 
 Predicate = Callable[[ManagerTransition], bool]
 ENVS: Final = 2
 
 
-def manager(capacity: int, init: tuple[Row, ...], recur: tuple[Row, ...]) -> ManagerState:
+def manager(capacity: int, init: tuple[Cell, ...], recur: tuple[Cell, ...]) -> ManagerState:
     """Both init pools hold the same rows; the wm pool is empty."""
 
-    def pool(rows: tuple[Row, ...], name: str) -> Pool:
+    def pool(rows: tuple[Cell, ...], name: str) -> Pool:
         return state(Policy.FIFO, capacity, rows).pool._replace(name=name)
 
     pools = pool(init, "init:0"), pool(init, "init:1"), pool(recur, "recur"), pool((), "wm")
@@ -37,7 +37,7 @@ def of_lookup(law: Predicate, capacity: int) -> Theorem:
     """Two environments, pools of at most two entries whatever the bound."""
     size = min(capacity, 2)
 
-    def theorem(init: tuple[Row, ...], recur: tuple[Row, ...], env: int, key: int) -> None:
+    def theorem(init: tuple[Cell, ...], recur: tuple[Cell, ...], env: int, key: int) -> None:
         assert apart(init, size)
         assert apart(recur, size)
         before = manager(size, init, recur)
@@ -51,7 +51,7 @@ def of_lookup(law: Predicate, capacity: int) -> Theorem:
 def of_init_set(law: Predicate, capacity: int) -> Theorem:
     size = min(capacity, 2)
 
-    def theorem(init: tuple[Row, ...], recur: tuple[Row, ...], env: int, key: int) -> None:
+    def theorem(init: tuple[Cell, ...], recur: tuple[Cell, ...], env: int, key: int) -> None:
         assert apart(init, size)
         assert apart(recur, size)
         before = manager(size, init, recur)

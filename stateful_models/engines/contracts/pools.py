@@ -22,13 +22,13 @@ from spec.profile import Policy, Profile
 from spec.transition import Transition
 from stateful_models.engines.contracts import pool_faults as faults
 from stateful_models.engines.contracts.condition import Condition, Fault, Theorem
-from stateful_models.engines.contracts.states import HEAP, NEW, Row, apart, state, transition
+from stateful_models.engines.contracts.states import HEAP, NEW, Cell, apart, state, transition
 
 Predicate = Callable[[Transition], bool]
 
 
 def of_set(policy: Policy, law: Predicate, capacity: int) -> Theorem:
-    def theorem(rows: tuple[Row, ...], key: int, priority: int) -> None:
+    def theorem(rows: tuple[Cell, ...], key: int, priority: int) -> None:
         assert apart(rows, capacity)
         seen = transition(state(policy, capacity, rows), Set(Key(key), NEW, priority))
         assert law(seen)
@@ -37,7 +37,7 @@ def of_set(policy: Policy, law: Predicate, capacity: int) -> Theorem:
 
 
 def of_get(policy: Policy, law: Predicate, capacity: int) -> Theorem:
-    def theorem(rows: tuple[Row, ...], key: int) -> None:
+    def theorem(rows: tuple[Cell, ...], key: int) -> None:
         assert apart(rows, capacity)
         seen = transition(state(policy, capacity, rows), Get(Key(key)))
         assert law(seen)
@@ -54,7 +54,7 @@ def balanced(counters: Counters, residents: int) -> bool:
 def of_counted(op: Callable[[Key], Op], policy: Policy, law: Predicate, capacity: int) -> Theorem:
     """Over all counters that balance, too."""
 
-    def theorem(rows: tuple[Row, ...], counters: Counters, key: int) -> None:
+    def theorem(rows: tuple[Cell, ...], counters: Counters, key: int) -> None:
         assert apart(rows, capacity)
         assert balanced(counters, len(rows))
         before = state(policy, capacity, rows)
@@ -68,7 +68,7 @@ def of_counted(op: Callable[[Key], Op], policy: Policy, law: Predicate, capacity
 def of_refusal(policy: Policy, law: Predicate, capacity: int) -> Theorem:
     """`wrong`: which operand must be refused."""
 
-    def theorem(rows: tuple[Row, ...], key: int, wrong: int) -> None:
+    def theorem(rows: tuple[Cell, ...], key: int, wrong: int) -> None:
         assert apart(rows, capacity)
         assert 0 <= wrong < 3
         op = Set(

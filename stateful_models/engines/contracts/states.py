@@ -10,7 +10,7 @@ from spec.profile import Policy, Profile
 from spec.transition import Transition, observed
 
 
-class Row(NamedTuple):
+class Cell(NamedTuple):
     """What a policy decides by: an entry without its object."""
 
     key: int
@@ -22,7 +22,7 @@ HEAP = Heap((Object(Contents(0)), Object(Contents(1))))
 OLD, NEW = Ref(0), Ref(1)
 
 
-def apart(rows: Sequence[Row | Entry], capacity: int) -> bool:
+def apart(rows: Sequence[Cell | Entry], capacity: int) -> bool:
     """At most so many entries, in slots that there are; no two share a key or a slot."""
     return (
         len(rows) <= capacity
@@ -31,7 +31,7 @@ def apart(rows: Sequence[Row | Entry], capacity: int) -> bool:
     )
 
 
-def state(policy: Policy, capacity: int, rows: tuple[Row, ...]) -> PoolState:
+def state(policy: Policy, capacity: int, rows: tuple[Cell, ...]) -> PoolState:
     """All of the client's first object; every entry has been there since the last reset."""
     entries = tuple(
         Entry(Key(row.key), SlotId(row.slot), OLD, Contents(0), row.priority) for row in rows

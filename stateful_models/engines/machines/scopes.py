@@ -129,7 +129,7 @@ class ScopeMachine(RuleBasedStateMachine, Generic[S, O]):
             self.coverage.deepest = max(self.coverage.deepest, len(self.done))
 
 
-class PoolMachine(ScopeMachine[PoolState, Op]):
+class PoolScopeMachine(ScopeMachine[PoolState, Op]):
     factory: ClassVar[PoolFactory]
 
     def setting(
@@ -139,7 +139,7 @@ class PoolMachine(ScopeMachine[PoolState, Op]):
         return scope, partial(scope.build, type(self).factory)
 
 
-class ManagerMachine(ScopeMachine[ManagerState, ManagerOp]):
+class ManagerScopeMachine(ScopeMachine[ManagerState, ManagerOp]):
     factory: ClassVar[ManagerFactory]
 
     def setting(

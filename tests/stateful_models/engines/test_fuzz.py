@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
 from stateful_models.bugs.caches.ring import UpdateMoves
 from stateful_models.cli.main import app
-from stateful_models.engines.fuzz import STEPS, Found, Part, Ran, Record, Store, parts, run
+from stateful_models.engines.fuzz import STEPS, Campaign, Found, Fuzzed, Run, Store, parts, run
 from stateful_models.engines.machines.scopes import Coverage
 from stateful_models.reference.target import KVREF
 from stateful_models.subjects.target import Target
@@ -22,7 +22,7 @@ TWICE = Target("m:LookupCountsTwice", None, LookupCountsTwice, LookupCountsTwice
 RING = "stateful_models.bugs.caches.ring:UpdateMoves"
 
 
-def found(target: Target, part: Part, number: int, store: Store) -> tuple[Found, int]:
+def found(target: Target, part: Fuzzed, number: int, store: Store) -> tuple[Found, int]:
     ran = run(target.name, part, number, store)
     assert ran.found is not None
     return ran.found, ran.coverage.examples
@@ -52,7 +52,7 @@ def test_of_a_manager_its_pools_and_itself_are_fuzzed(tmp_path: Path) -> None:
 
 
 def test_kvref_passes_and_every_situation_occurs(tmp_path: Path) -> None:
-    record = Record("kvref")
+    record = Campaign("kvref")
     for part in parts(KVREF):
         ran = run("kvref", part, 7, Store(tmp_path), 60)
         assert ran.found is None
@@ -73,11 +73,11 @@ def test_seeds_differ_and_repeat(tmp_path: Path) -> None:
 def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record = store.record("kvref")
-    assert record == Record("kvref")
-    record.add(Ran(Coverage(2, 100, 50, occurred={"P1"}), None))
+    assert record == Campaign("kvref")
+    record.add(Run(Coverage(2, 100, 50, occurred={"P1"}), None))
     store.save(record)
     again = store.record("kvref")
-    again.add(Ran(Coverage(1, 30, 60, occurred={"P2"}), None))
+    again.add(Run(Coverage(1, 30, 60, occurred={"P2"}), None))
     assert (again.runs, again.examples, again.steps, again.deepest) == (2, 3, 130, 60)
     assert again.occurred == ["P1", "P2"]
 

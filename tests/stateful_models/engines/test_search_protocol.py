@@ -12,7 +12,7 @@ from spec.laws import search_broken
 from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
 from spec.search_laws import SEARCH
 from spec.search_nodes import Keying
-from spec.search_state import Client
+from spec.search_state import SearchClient
 from spec.sizing import Config, capacities
 from stateful_models.cli.main import app
 from stateful_models.engines.searches import explore_searches
@@ -53,7 +53,7 @@ def test_states_of_retention(envs: int, simulations: int) -> None:
 
     The k-th simulation may start at any of k nodes in each environment.
     """
-    scope = SearchScope(Client(envs), simulations, 1, envs * simulations, 2, by_order=True)
+    scope = SearchScope(SearchClient(envs), simulations, 1, envs * simulations, 2, by_order=True)
     told = explore_searches(scope)
     assert told.states == 1 + 2 * (1 + simulations)
     assert told.transitions == 2 * (1 + sum(k**envs for k in range(1, simulations + 1)))
@@ -78,7 +78,7 @@ def test_states_where_episodes_end_and_weights_change() -> None:
     Start, root, child; then the next root, or the episode's end, or new weights, or both of these
     in either order: four states that a search begins in, and of each its root and its child.
     """
-    told = explore_searches(SearchScope(Client(1), 1, 1, 1, 2, changes=True))
+    told = explore_searches(SearchScope(SearchClient(1), 1, 1, 1, 2, changes=True))
     assert told.states == 3 + 3 + 4 * 2
     assert told.transitions == 2 + 3 + 2 + 2 + 1 + 4
     assert told.broken == {}
@@ -134,7 +134,9 @@ def test_every_broken_case_has_a_length() -> None:
 
 
 def test_in_place_writes_reach_a_stored_entry_before_they_are_looked_up() -> None:
-    told = explore_searches(replace(BASE, client=Client(1, copies=False)), frozenset({"S2", "S3"}))
+    told = explore_searches(
+        replace(BASE, client=SearchClient(1, copies=False)), frozenset({"S2", "S3"})
+    )
     assert {code: len(one.history) for code, one in told.broken.items()} == {"S3": 2, "S2": 3}
 
 
@@ -152,7 +154,7 @@ def test_random_searches_beyond_the_scope_keep_the_laws(policy: Policy, scope: R
     random, profile = Random(0), Profile(policy, recur_scope=scope, counting=False)
     for envs, simulations in ((2, 9), (3, 7), (4, 5)):
         searches = SearchScope(
-            Client(envs),
+            SearchClient(envs),
             simulations,
             1,
             least_recur(envs, simulations, scope),
@@ -176,7 +178,7 @@ def test_the_command_prints_formula_and_searches() -> None:
 
 
 def test_a_wrong_expectation_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = (Case("not so", replace(BASE, client=Client(1, Keying.STATE)), True),)
+    wrong = (Case("not so", replace(BASE, client=SearchClient(1, Keying.STATE)), True),)
     monkeypatch.setattr("stateful_models.cli.search.CASES", wrong)
     told = CliRunner().invoke(app, ["search", "--envs", "1", "--simulations", "1"])
     assert told.exit_code == 1

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from spec.profile import Ownership, Profile, RecurScope
-from spec.search_state import Client, SearchOp
+from spec.search_state import SearchClient, SearchOp
 from stateful_models.bugs.methods.tensors import histories
 from stateful_models.bugs.tensors.stores_views import StoresViews
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
@@ -17,9 +17,9 @@ from stateful_models.scopes.searches import SearchScope
 from stateful_models.subjects.sessions import SessionSubject
 
 SMALL = {
-    "episodes and weights": SearchScope(Client(1), 2, 1, 2, 2, actions=2, changes=True),
-    "two environments": SearchScope(Client(2), 1, 1, 2, 3, actions=2),
-    "evicting": SearchScope(Client(1), 3, 1, 2, 1, actions=2),
+    "episodes and weights": SearchScope(SearchClient(1), 2, 1, 2, 2, actions=2, changes=True),
+    "two environments": SearchScope(SearchClient(2), 1, 1, 2, 3, actions=2),
+    "evicting": SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2),
 }
 
 
@@ -43,7 +43,7 @@ def test_sessions_do_what_the_specified_client_does(name: str, ownership: Owners
 def test_sessions_do_so_in_random_searches_beyond(recur_scope: RecurScope) -> None:
     random, profile = Random(1), Profile(recur_scope=recur_scope, counting=False)
     scope = SearchScope(
-        Client(3),
+        SearchClient(3),
         6,
         1,
         6 if recur_scope is RecurScope.PER_ENV else 18,
@@ -68,4 +68,4 @@ def test_a_wrong_session_differs(session: type[SessionSubject]) -> None:
 
 def test_a_pool_that_no_configuration_gives_is_refused() -> None:
     with pytest.raises(ValueError, match="recur pool of 3 is not 2 searches' worth"):
-        SessionClient(SearchScope(Client(2), 2, 1, 3), KvrefSession)
+        SessionClient(SearchScope(SearchClient(2), 2, 1, 3), KvrefSession)
