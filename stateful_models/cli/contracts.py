@@ -94,22 +94,26 @@ def contracts_command(
     except BrokenExecutor:
         refuse("CrossHair ended the process that it ran in")
     told = lines(outcomes)
-    console = output()
-    console.print(table(told))
-    confirmed = sum(line.verdict.startswith("confirmed") for line in told)
-    console.print(
-        f"{confirmed} of {len(told)} conditions confirmed over all paths at capacity {capacity}, "
-        f"in {perf_counter() - started:.0f} s. What was not confirmed counts for nothing:"
-    )
-    for line in told:
-        if not line.verdict.startswith("confirmed"):
-            console.print(f"  {line.condition}: {line.reason}; covered by {line.covered_by}")
+    show(told, capacity, perf_counter() - started)
     write_json(json, told)
     wrong = (*false_notes(sung), *departures(outcomes, capacity))
     for one in wrong:
         complain(one)
     if wrong:
         raise typer.Exit(1)
+
+
+def show(told: list[ConditionLine], capacity: int, seconds: float) -> None:
+    console = output()
+    console.print(table(told))
+    confirmed = sum(line.verdict.startswith("confirmed") for line in told)
+    console.print(
+        f"{confirmed} of {len(told)} conditions confirmed over all paths at capacity {capacity}, "
+        f"in {seconds:.0f} s. What was not confirmed counts for nothing:"
+    )
+    for line in told:
+        if not line.verdict.startswith("confirmed"):
+            console.print(f"  {line.condition}: {line.reason}; covered by {line.covered_by}")
 
 
 def gathered(

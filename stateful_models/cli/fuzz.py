@@ -70,10 +70,7 @@ def fuzz_command(
     """Try random histories until the time is up or one goes wrong. Run again to go on."""
     writable(json)
     writable(repro_file)
-    if find_spec("hypothesis") is None:
-        refuse("this needs Hypothesis: pip install 'kvref[machines]'")
-    if redis is not None and find_spec("redis") is None:
-        refuse("--redis needs its client: pip install 'kvref[redis]'")
+    require(redis)
     from stateful_models.engines.fuzz import CampaignError, Store
 
     target = named(subject)
@@ -86,21 +83,33 @@ def fuzz_command(
     found = campaigned(target, record, store, 60 * minutes, jobs)
     console = output()
     show(console, record)
-    if found is not None:
-        console.print(timeline(found.scope, found.divergence, "shrunk history that goes wrong"))
-        broken = ", ".join(f"{code} {TITLES[code]}" for code in found.divergence.laws)
-        name = f"{found.kind} {title(found.scope.profile)}"
-        console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
-        console.print("It will be replayed first from now on.")
-        if repro_file is not None:
-            write(repro_file, repro(target, found.scope, found.divergence, found.kind))
-    else:
+    if found is None:
         console.print(f"[bold green]nothing found[/]; {record.steps:,} operations so far.")
         if record.failures:
             console.print("What earlier runs of this campaign found was replayed, and holds now.")
+    else:
+        show_found(console, target, found)
+        if repro_file is not None:
+            write(repro_file, repro(target, found.scope, found.divergence, found.kind))
     write_json(json, summary(record, found))
     if found is not None:
         raise typer.Exit(1)
+
+
+def require(redis: str | None) -> None:
+    """Refuse, before anything else, where a package is missing."""
+    if find_spec("hypothesis") is None:
+        refuse("this needs Hypothesis: pip install 'kvref[machines]'")
+    if redis is not None and find_spec("redis") is None:
+        refuse("--redis needs its client: pip install 'kvref[redis]'")
+
+
+def show_found(console: Console, target: Target, found: "Found") -> None:
+    console.print(timeline(found.scope, found.divergence, "shrunk history that goes wrong"))
+    broken = ", ".join(f"{code} {TITLES[code]}" for code in found.divergence.laws)
+    name = f"{found.kind} {title(found.scope.profile)}"
+    console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
+    console.print("It will be replayed first from now on.")
 
 
 def campaigned(

@@ -177,31 +177,8 @@ def run(
 ) -> Run:
     """One run of so many examples, with this seed; what the database holds goes first."""
     coverage = Coverage()
-    identity = sha256(f"{name} {part.kind}".encode()).digest()
-    traits = {
-        "profiles": part.profiles,
-        "coverage": coverage,
-        "_hypothesis_internal_add_digest": identity,  # its own place in the database
-    }
-    if part.pool is not None:
-        machine: type[PoolScopeMachine | ManagerScopeMachine] = type(
-            "Pool", (PoolScopeMachine,), {**traits, "factory": staticmethod(part.pool)}
-        )
-    else:
-        assert part.manager is not None, "a part is a pool or a manager"
-        traits["factory"] = staticmethod(part.manager)
-        machine = type("Manager", (ManagerScopeMachine,), traits)
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=STEPS,
-        deadline=None,
-        derandomize=False,
-        database=store.database(),
-        print_blob=False,
-        report_multiple_bugs=False,
-        phases=phases,
-        suppress_health_check=tuple(HealthCheck),
-    )
+    machine = machine_of(name, part, coverage)
+    chosen = settings_of(store, examples, phases)
     try:
         with with_reporter(lambda text: None):
             run_state_machine_as_test(seed(number)(machine), settings=chosen)
@@ -215,6 +192,36 @@ def run(
                 return Run(coverage, Found(part.kind, one.scope, one.divergence))
         raise
     return Run(coverage, None)
+
+
+def machine_of(
+    name: str, part: Fuzzed, coverage: Coverage
+) -> type[PoolScopeMachine | ManagerScopeMachine]:
+    """The machine for a part, which has a place of its own in the database."""
+    traits = {
+        "profiles": part.profiles,
+        "coverage": coverage,
+        "_hypothesis_internal_add_digest": sha256(f"{name} {part.kind}".encode()).digest(),
+    }
+    if part.pool is not None:
+        return type("Pool", (PoolScopeMachine,), {**traits, "factory": staticmethod(part.pool)})
+    assert part.manager is not None, "a part is a pool or a manager"
+    traits["factory"] = staticmethod(part.manager)
+    return type("Manager", (ManagerScopeMachine,), traits)
+
+
+def settings_of(store: Store, examples: int, phases: tuple[Phase, ...]) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        derandomize=False,
+        database=store.database(),
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=phases,
+        suppress_health_check=tuple(HealthCheck),
+    )
 
 
 def campaign(

@@ -110,6 +110,16 @@ class PoolTrack:
         self.pool = self.pool._replace(entries=entries)
         return set(broken(observed(before, op, response, PoolState(self.pool, heap)))) & JUDGED
 
+    def take(self, r: GetRecord | SetRecord | ClearRecord) -> list[Charge]:
+        """What one record breaks."""
+        match r:
+            case GetRecord():
+                return self.on_get(r)
+            case SetRecord():
+                return self.on_set(r)
+            case _:
+                return self.on_clear(r)
+
     def on_get(self, r: GetRecord) -> list[Charge]:
         if self.quickly and self.live.get(r):
             return []

@@ -21,6 +21,10 @@ def name(key: int) -> str:
     return f"{key:016x}"
 
 
+def fingerprint(contents: int) -> str:
+    return f"{contents % 2**64:016x}"
+
+
 def contents_of(fp: str | UnsetType, sz: int | UnsetType) -> Contents:
     """Fingerprint and size together."""
     size = 0 if isinstance(sz, UnsetType) else sz
@@ -29,7 +33,7 @@ def contents_of(fp: str | UnsetType, sz: int | UnsetType) -> Contents:
 
 def shown(contents: int) -> str:
     size = f", size {contents >> 64}" if contents >> 64 else ""
-    return f"contents {contents % 2**64:016x}{size}"
+    return f"contents {fingerprint(contents)}{size}"
 
 
 def integer(text: str) -> int:

@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Final, TypeVar, cast
 
 from hypothesis import Phase
-from msgspec import UNSET
 
 from spec.isolation_laws import M2, M5
 from spec.manager import ManagerState
-from spec.ops import Clear, EnvId, Get, Hit, Key, ManagerOp, Op, Ref, Set, Stored
+from spec.ops import Clear, EnvId, Get, Key, ManagerOp, Op, Ref, Set
 from spec.pool import PoolState
 from spec.profile import Policy, Profile
 from spec.sizing import Config
@@ -32,9 +31,9 @@ from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.manager import ManagerSubject
 from stateful_models.subjects.pool import PoolSubject
 from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Transparent
-from stateful_models.traces.format import ClearRecord, GetRecord, PoolShape, SetRecord
+from stateful_models.traces.format import PoolShape
 from stateful_models.traces.pool import PoolTrack
-from stateful_models.traces.values import name
+from stateful_models.traces.writer import PoolWriter
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
@@ -135,54 +134,18 @@ def recorded_run(subject: type[PoolSubject], profile: Profile) -> Caught | None:
     random, ranked = Random(0), profile.policy is Policy.PRIORITY
     cache = subject(profile, 3, RUN)
     track = PoolTrack.of("pool", PoolShape(3, profile.policy.value), True)
-    tells = Aspect.DEPARTURES in cache.reports
+    writer = PoolWriter(track, Aspect.DEPARTURES in cache.reports)
     for number in range(RUN):
         key = Key(random.randrange(5))
         rank = random.randrange(3) if ranked else 0
         (op,) = random.choices((Set(key, Ref(number), rank), Get(key), Clear()), (6, 6, 1))
-        laws = judged(track, op, cache, number, tells)
+        record = writer.record(op, cache.perform(op))
+        if record is None:
+            return Caught(("P8",), number + 1)
+        laws = {charge.law for charge in track.take(record)}
         if laws:
-            return Caught(laws, number + 1)
+            return Caught(tuple(sorted(laws)), number + 1)
     return None
-
-
-def judged(
-    track: PoolTrack, op: Op, cache: PoolSubject, number: int, tells: bool
-) -> tuple[str, ...]:
-    """One operation, its record, and the laws that the record breaks."""
-    live = {name(entry.key): entry for entry in track.pool.entries}
-    answer = cache.perform(op)
-    if isinstance(op, Clear):
-        found = track.on_clear(ClearRecord(number, p="pool", n=len(live)))
-    elif isinstance(op, Get) and op.key is not None:
-        k = name(op.key)
-        hit = isinstance(answer, Hit)
-        slot = live[k].slot if k in live else 0
-        fp = f"{answer.contents % 2**64:016x}" if isinstance(answer, Hit) else UNSET
-        found = track.on_get(GetRecord(number, p="pool", k=k, hit=hit, slot=slot, fp=fp))
-    elif isinstance(op, Set) and op.key is not None and op.ref is not None:
-        if not isinstance(answer, Stored):
-            return ("P8",)
-        k = name(op.key)
-        gone = [name(left.key) for left in answer.left if left.cause.value == "evicted"]
-        if not tells:  # who left is not told: taken as it should be
-            full = len(live) == track.pool.capacity and k not in live
-            gone = [name(entry.key) for entry in track.eviction_order()[:1]] if full else []
-        found = track.on_set(
-            SetRecord(
-                number,
-                p="pool",
-                k=k,
-                slot=answer.slot,
-                new=k not in live,
-                fp=f"{op.ref:016x}",
-                ev=gone[0] if gone else UNSET,
-                priority=str(op.priority),
-            )
-        )
-    else:
-        return ()
-    return tuple(sorted({charge.law for charge in found}))
 
 
 def exhibited(exhibit: Exhibit, wing: str = "cache") -> Exhibited:
