@@ -1,1 +1,181 @@
-"""Why we believe it: explorer, state machines, traces, subjects, the command line."""
+"""Why we believe it: check a cache, yours or kvref's own, against the specification.
+
+This is the public face: what an adapter, a test or a generated reproduction imports. Everything
+else may move. Importing it loads neither torch nor typer nor Hypothesis; the four subjects that
+need torch load it when they are asked for (they are also in `stateful_models.tensors`).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from spec.heap import Hand, Heap, Object
+from spec.manager import Lookups, ManagerState
+from spec.ops import (
+    Cause,
+    Census,
+    Clear,
+    ClearAll,
+    Cleared,
+    ClearTier,
+    Contents,
+    Counters,
+    Done,
+    EnvId,
+    Get,
+    Hit,
+    Inspect,
+    Key,
+    Left,
+    Lookup,
+    ManagerOp,
+    Miss,
+    On,
+    Op,
+    Peek,
+    PoolOp,
+    Read,
+    Ref,
+    Refused,
+    Reread,
+    ResetAllStats,
+    ResetStats,
+    Response,
+    Rewrite,
+    Seen,
+    Set,
+    SlotId,
+    Stored,
+    Tier,
+    Write,
+)
+from spec.pool import Entry, Pool, PoolState
+from spec.profile import (
+    FIFO_COPY,
+    FIFO_REFERENCE,
+    FIFO_SEALED,
+    LRU_COPY,
+    LRU_REFERENCE,
+    LRU_SEALED,
+    PRIORITY_COPY,
+    PRIORITY_REFERENCE,
+    PRIORITY_SEALED,
+    FifoUpdate,
+    Ownership,
+    Policy,
+    Profile,
+    RecurScope,
+    Sizing,
+)
+from spec.sizing import Config
+from stateful_models.engines.replay import replay
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.reference.pool import KvrefPool
+from stateful_models.reports.report import Counterexample, Report, check
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.scopes.windows import WindowScope
+from stateful_models.subjects.aspects import EVERYTHING, Aspect
+from stateful_models.subjects.loading import TargetError
+from stateful_models.subjects.manager import ManagerSubject
+from stateful_models.subjects.pool import PoolSubject
+from stateful_models.subjects.pool_of_manager import pool_of_manager
+from stateful_models.subjects.protocol import SubjectError
+from stateful_models.traces.format import TraceError
+from stateful_models.traces.judge import TraceReport, check_trace
+
+if TYPE_CHECKING:
+    from stateful_models.tensors import BatchSubject, KeySubject, SessionSubject, WindowSubject
+else:
+
+    def __getattr__(name: str) -> object:
+        """The subjects that need torch."""
+        if name in ("BatchSubject", "KeySubject", "SessionSubject", "WindowSubject"):
+            return getattr(import_module("stateful_models.tensors"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "EVERYTHING",
+    "FIFO_COPY",
+    "FIFO_REFERENCE",
+    "FIFO_SEALED",
+    "LRU_COPY",
+    "LRU_REFERENCE",
+    "LRU_SEALED",
+    "PRIORITY_COPY",
+    "PRIORITY_REFERENCE",
+    "PRIORITY_SEALED",
+    "Aspect",
+    "BatchSubject",
+    "Cause",
+    "Census",
+    "Clear",
+    "ClearAll",
+    "ClearTier",
+    "Cleared",
+    "Config",
+    "Contents",
+    "Counterexample",
+    "Counters",
+    "Done",
+    "Entry",
+    "EnvId",
+    "FifoUpdate",
+    "Get",
+    "Hand",
+    "Heap",
+    "Hit",
+    "Inspect",
+    "Key",
+    "KeySubject",
+    "KvrefManager",
+    "KvrefPool",
+    "Left",
+    "Lookup",
+    "Lookups",
+    "ManagerOp",
+    "ManagerScope",
+    "ManagerState",
+    "ManagerSubject",
+    "Miss",
+    "Object",
+    "On",
+    "Op",
+    "Ownership",
+    "Peek",
+    "Policy",
+    "Pool",
+    "PoolOp",
+    "PoolScope",
+    "PoolState",
+    "PoolSubject",
+    "Profile",
+    "Read",
+    "RecurScope",
+    "Ref",
+    "Refused",
+    "Report",
+    "Reread",
+    "ResetAllStats",
+    "ResetStats",
+    "Response",
+    "Rewrite",
+    "Seen",
+    "SessionSubject",
+    "Set",
+    "Sizing",
+    "SlotId",
+    "Stored",
+    "SubjectError",
+    "TargetError",
+    "Tier",
+    "TraceError",
+    "TraceReport",
+    "WindowScope",
+    "WindowSubject",
+    "Write",
+    "check",
+    "check_trace",
+    "pool_of_manager",
+    "replay",
+]

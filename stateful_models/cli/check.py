@@ -18,7 +18,7 @@ from stateful_models.cli.console import (
     write_text,
 )
 from stateful_models.cli.subject import named
-from stateful_models.engines.check import Checked, check, selected
+from stateful_models.engines.check import Checked, check_target, selected
 from stateful_models.engines.workers import workers
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import as_data, conclude, table
@@ -37,7 +37,7 @@ def explored(
         jobs = 1
     try:
         with workers(jobs) as executor, watching() as watch:
-            return list(check(target, scope, profiles, symmetry, executor, jobs, watch))
+            return list(check_target(target, scope, profiles, symmetry, executor, jobs, watch))
     except SubjectError as error:
         refuse(f"{target.name}: {error}")
     except BrokenExecutor:

@@ -19,7 +19,8 @@ from stateful_models.cli.subject import named
 from stateful_models.engines.check import title
 from stateful_models.engines.workers import workers
 from stateful_models.reports.repro import repro, source
-from stateful_models.reports.timeline import operation, timeline
+from stateful_models.reports.timeline import timeline
+from stateful_models.reports.words import operation
 from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
 

@@ -27,7 +27,7 @@ from stateful_models.engines.isolation import (
     Specified,
 )
 from stateful_models.reference.target import KVREF
-from stateful_models.reports.timeline import answer, key_name, operation
+from stateful_models.reports.words import answer, key_name, operation
 from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.target import Target
 

@@ -1,6 +1,6 @@
 """Alignments: windows of every combination of lengths, aligned, masked, split again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Final
 
@@ -8,10 +8,12 @@ import torch
 
 from kvref.tensors import KeysValues
 from spec.batch import Alignment, Batch, Padded, Row
+from spec.laws import batch_broken
 from spec.window import Token
 from stateful_models.subjects.batches import BatchSubject
 from stateful_models.subjects.tokens import columns, rows
 
+DTYPES: Final = (torch.float32, torch.float64)
 NEW: Final = 2  # tokens that the mask is asked for
 
 
@@ -82,3 +84,18 @@ def every_alignment(rows: int, longest: int) -> Iterator[tuple[Row, ...]]:
                 tuple(Token(start + n) for n in range(length))
                 for start, length in zip(starts, lengths, strict=True)
             )
+
+
+def misaligned(
+    make: Callable[[], BatchSubject], given: Iterable[tuple[Row, ...]]
+) -> tuple[tuple[str, ...], Alignment] | None:
+    """The first alignment that breaks a law, and which; each dtype by one subject."""
+    tried = list(given)
+    for dtype in DTYPES:
+        aligning = make()
+        for windows in tried:
+            seen = observe(aligning, windows, dtype)
+            laws = batch_broken(seen)
+            if laws:
+                return laws, seen
+    return None

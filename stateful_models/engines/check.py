@@ -14,8 +14,8 @@ from stateful_models.engines.judge import Divergence
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.presets import PRESETS, ScopeName, manager_scopes, pool_scopes
-from stateful_models.subjects.pool_of_manager import PoolOfManager
-from stateful_models.subjects.protocol import PoolFactory
+from stateful_models.subjects.pool_of_manager import pool_of_manager
+from stateful_models.subjects.protocol import PoolFactory, SubjectError
 from stateful_models.subjects.target import Target
 
 AnyOp: TypeAlias = Op | ManagerOp
@@ -72,7 +72,7 @@ def selected(
     )
 
 
-def check(
+def check_target(
     target: Target,
     scope: ScopeName,
     profiles: tuple[Profile, ...],
@@ -99,6 +99,19 @@ def check(
                 yield Checked("manager", profile, managers, told)
 
 
+def check_in(target: Target, scope: AnyScope) -> Checked:
+    """One scope that somebody has thought of; of a manager under a pool's scope, its pools."""
+    histories = PRESETS[ScopeName.DEFAULT].histories * (1 if target.transparent else 10)
+    if isinstance(scope, ManagerScope):
+        if target.manager is None:
+            raise SubjectError(f"{target.name} is a pool: {scope.label} is a scope of managers")
+        run = Explorer(scope, partial(scope.build, target.manager), True, histories).run()
+        return Checked("manager", scope.profile, (scope,), (run,))
+    kind, factory = pool_factories(target)[0]
+    told = Explorer(scope, partial(scope.build, factory), True, histories).run()
+    return Checked(kind, scope.profile, (scope,), (told,))
+
+
 def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:
     """The pool itself; or, of somebody's manager, an init pool and the recur pool."""
     if target.pool is not None:
@@ -106,8 +119,8 @@ def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:
     if target.manager is None:
         return []
     return [
-        ("init pool", partial(PoolOfManager, target.manager, Tier.INIT)),
-        ("recur pool", partial(PoolOfManager, target.manager, Tier.RECUR)),
+        ("init pool", pool_of_manager(target.manager, Tier.INIT)),
+        ("recur pool", pool_of_manager(target.manager, Tier.RECUR)),
     ]
 
 

@@ -1,11 +1,13 @@
 """Keys: the same bytes stored in many ways, and different states with the same bytes."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import torch
 from torch import Tensor
 
-from spec.keys import Keyed
+from spec.keys import Keyed, Pair
+from spec.laws import keys_broken
 from stateful_models.subjects.keys import KeySubject
 
 
@@ -50,3 +52,12 @@ def observations(subject: KeySubject, device: str = "cpu") -> list[Keyed]:
         for layout, latent in battery(device)
         for salt in ((0, 1), (1, 0))
     ]
+
+
+def confused(subject: KeySubject) -> dict[str, Pair]:
+    """By law, the first pair of observations that breaks it."""
+    seen, found = observations(subject), dict[str, Pair]()
+    for both in product(seen, seen):
+        for code in keys_broken(Pair(*both)):
+            found.setdefault(code, Pair(*both))
+    return found

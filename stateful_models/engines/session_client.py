@@ -5,6 +5,7 @@ session must have been given the same contexts, from the same tiers, and hold th
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -161,3 +162,23 @@ def source(state: SearchState, env: EnvId, place: TreePlace) -> Source:
 
 def held(state: SearchState) -> Holding:
     return Counter((pool, tokens) for (pool, _), tokens in stored(state).items())
+
+
+def histories(scope: SearchScope) -> Iterator[tuple[SearchOp, ...]]:
+    """Every search within scope, to its end."""
+    waiting = [(scope.initial(), tuple[SearchOp, ...]())]
+    while waiting:
+        stage, done = waiting.pop()
+        ops = tuple(scope.ops(stage))
+        if not ops:
+            yield done
+        waiting += [(scope.step(stage, op)[0], (*done, op)) for op in ops]
+
+
+def first_difference(
+    scope: SearchScope, history: tuple[SearchOp, ...], factory: SessionFactory
+) -> tuple[int, str] | None:
+    """After how many steps the session differs from the specification's client, and how."""
+    client = SessionClient(scope, factory)
+    told = ((number, client.perform(op)) for number, op in enumerate(history, 1))
+    return next(((number, wrong) for number, wrong in told if wrong is not None), None)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from kvref.tensors import KeysValues, Missing
+from spec.laws import search_broken
 from spec.ops import EnvId, Key
 from spec.profile import Profile
 from spec.search_laws import SearchTransition, Shown
@@ -136,3 +137,15 @@ class RandomSearches:
             Inferred(visits, modelled, put),
             Shown(self.stored(), mine | put),
         )
+
+
+def first_broken(
+    searches: RandomSearches, how_many: int, simulations: int
+) -> tuple[tuple[str, ...], int] | None:
+    """The laws that the first wrong step breaks, and which step it was; None if none is."""
+    steps = (step for _ in range(how_many) for step in searches.search(simulations))
+    for number, seen in enumerate(steps, 1):
+        laws = search_broken(seen)
+        if laws:
+            return laws, number
+    return None

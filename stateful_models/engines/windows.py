@@ -1,9 +1,4 @@
-"""Somebody's windows against the specification: every scope that a window needs, in seconds.
-
-def test_my_windows() -> None:
-    found = counterexample(MyWindows)
-    assert found is None, explained(found)
-"""
+"""Somebody's windows against the specification: every scope that a window needs, in seconds."""
 
 from functools import partial
 
@@ -30,13 +25,18 @@ def scopes(offered: tuple[type, ...]) -> list[WindowScope]:
     ]
 
 
-def counterexample(subject: type[WindowSubject]) -> Divergence[object, WindowOp] | None:
-    """The shortest history, over all scopes, that goes wrong; None if every one conforms."""
+def offered(subject: type[WindowSubject]) -> list[WindowScope]:
+    """The scopes of what these windows offer."""
     unknown = [op for op in subject.operations if op not in EVERY]
     if unknown or Update not in subject.operations:
         told = f"unknown: {unknown}" if unknown else "Update is missing"
         raise SubjectError(f"operations are to be classes of spec.window; {told}")
-    tried = scopes(subject.operations)
+    return scopes(subject.operations)
+
+
+def counterexample(subject: type[WindowSubject]) -> Divergence[object, WindowOp] | None:
+    """The shortest history, over all scopes, that goes wrong; None if every one conforms."""
+    tried = offered(subject)
     found = [Explorer(scope, partial(scope.build, subject)).run().divergence for scope in tried]
     wrong = [one for one in found if one is not None]
     return min(wrong, key=lambda one: len(one.history), default=None)

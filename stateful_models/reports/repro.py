@@ -1,8 +1,9 @@
 """A counterexample as a pytest file that runs by itself."""
 
+import re
 from enum import Enum
+from importlib.metadata import version
 
-from spec.ops import On
 from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
 from stateful_models.scopes.manager import ManagerScope
@@ -11,12 +12,10 @@ from stateful_models.subjects.target import Target
 TEMPLATE = '''"""The shortest history on which {name} departs from the specification ({laws}).
 
 Run it with pytest. It passes once the history is answered as the specification says.
+Written by kvref {version}.
 """
 
-{functools}from spec.ops import {ops}
-from spec.profile import {profile_names}
-{config_import}from stateful_models.engines.judge import first_divergence
-from stateful_models.scopes.{scope_module} import {scope_type}
+from stateful_models import {names}
 from {module} import {factory}
 
 SCOPE = {scope}
@@ -27,7 +26,7 @@ HISTORY = (
 
 
 def test_history_is_answered_as_specified() -> None:
-    wrong = first_divergence(SCOPE, lambda: SCOPE.build({made}), HISTORY)
+    wrong = replay({made}, SCOPE, HISTORY)
     assert wrong is None, (
         f"after {{len(wrong.history)}} operations: expected {{wrong.expected}}, "
         f"observed {{wrong.observed}}; laws broken: {{wrong.laws}}"
@@ -46,36 +45,31 @@ def source(value: object) -> str:
     return f"{type(value).__name__}({fields})"
 
 
-def imported(history: tuple[AnyOp, ...], tiers: bool) -> str:
-    names = {type(op).__name__ for op in history}
-    names |= {type(op.op).__name__ for op in history if isinstance(op, On)}
-    text = "".join(source(op) for op in history)
-    names |= {"Tier"} if tiers or "Tier." in text else set()
-    return ", ".join(sorted(names)) or "Get"
+def used(*sources: str) -> list[str]:
+    """The names of what these expressions make."""
+    return [name for text in sources for name in re.findall(r"\b([A-Z]\w*)[(.]", text)]
 
 
 def repro(target: Target, scope: AnyScope, divergence: Divergence[object, AnyOp], kind: str) -> str:
     """A test that fails as long as the subject answers this history wrongly."""
-    manages = isinstance(scope, ManagerScope)
     if ":" in target.name:
         module, factory = target.name.split(":")
     else:
-        module = f"stateful_models.reference.{'manager' if manages else 'pool'}"
-        factory = "KvrefManager" if manages else "KvrefPool"
+        module = "stateful_models"
+        factory = "KvrefManager" if isinstance(scope, ManagerScope) else "KvrefPool"
     tier = {"init pool": "INIT", "recur pool": "RECUR"}.get(kind)
-    extra = "from stateful_models.subjects.pool_of_manager import PoolOfManager\n" if tier else ""
+    made = f"pool_of_manager({factory}, Tier.{tier})" if tier else factory
+    outer = factory.partition(".")[0]
+    lines = [source(op) for op in divergence.history]
+    names = {*used(made, source(scope), *lines), "replay"} - {outer}
     return TEMPLATE.format(
-        functools="from functools import partial\n\n" if tier else "",
         name=target.name,
         laws=", ".join(divergence.laws) or "no single law",
-        ops=imported(divergence.history, tier is not None),
-        profile_names="FifoUpdate, Ownership, Policy, Profile, RecurScope, Sizing",
-        config_import="from spec.sizing import Config\n" if manages else extra,
-        scope_module="manager" if manages else "pool",
-        scope_type=type(scope).__name__,
+        version=version("kvref"),
+        names=", ".join(sorted(names | ({"pool_of_manager"} if tier else set()))),
         module=module,
-        factory=factory,
-        made=f"partial(PoolOfManager, {factory}, Tier.{tier})" if tier else factory,
+        factory=outer,
+        made=made,
         scope=source(scope),
-        history="\n".join(f"    {source(op)}," for op in divergence.history),
+        history="\n".join(f"    {line}," for line in lines),
     )

@@ -12,7 +12,7 @@ from spec.laws import TITLES
 from stateful_models.engines.check import Checked, title
 from stateful_models.engines.sample import LENGTH
 from stateful_models.reports.repro import source
-from stateful_models.reports.timeline import answer, operation
+from stateful_models.reports.words import answer, operation
 from stateful_models.subjects.target import Target
 
 TRANSPARENT: Final = (
@@ -124,24 +124,37 @@ def table(rows: Sequence[Checked]) -> RenderableType:
     return shown
 
 
-def conclude(console: Console, target: Target, rows: Sequence[Checked]) -> None:
-    """The sentence that the table ends in: what is and what is not established."""
+def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
+    """What is and what is not established, in sentences with rich's markup."""
+    if not all(row.conforms for row in rows):
+        return [told for row in rows for told in fault(target, row)]
     data = as_data(target, rows)
     transitions = sum(one.transitions for one in data.rows)
-    if data.conforms:
-        console.print(f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.")
-        console.print(TRANSPARENT if data.state_shown else BLACK_BOX, highlight=False)
-        tried = sum(report.histories for row in rows for report in row.reports)
-        console.print(f"Beyond that, sampled: {tried:,} random histories of {LENGTH} operations.")
-        hidden = sorted(frozenset.intersection(*(row.unjudged for row in rows)))
-        if hidden:
-            names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
-            console.print(f"Not judged, since the subject reports too little: {names}.")
-        return
-    for row in rows:
-        if row.divergence is not None:
-            broken = ", ".join(f"{code} {TITLES[code]}" for code in row.divergence.laws)
-            name = f"{row.kind} {title(row.profile)}"
-            console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
-        elif row.missing:
-            console.print(f"never occurred within scope: {' '.join(sorted(row.missing))}")
+    tried = sum(report.histories for row in rows for report in row.reports)
+    said = [
+        f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.",
+        TRANSPARENT if data.state_shown else BLACK_BOX,
+        f"Beyond that, sampled: {tried:,} random histories of {LENGTH} operations.",
+    ]
+    hidden = sorted(frozenset.intersection(*(row.unjudged for row in rows)))
+    if hidden:
+        names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
+        said.append(f"Not judged, since the subject reports too little: {names}.")
+    return said
+
+
+def fault(target: Target, row: Checked) -> list[str]:
+    """What is wrong with one profile; nothing, if nothing is."""
+    if row.divergence is not None:
+        broken = ", ".join(f"{code} {TITLES[code]}" for code in row.divergence.laws)
+        name = f"{row.kind} {title(row.profile)}"
+        return [f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})"]
+    if row.missing:
+        return [f"never occurred within scope: {' '.join(sorted(row.missing))}"]
+    return []
+
+
+def conclude(console: Console, target: Target, rows: Sequence[Checked]) -> None:
+    """The sentences that the table ends in."""
+    for line in statement(target, rows):
+        console.print(line, highlight=False)

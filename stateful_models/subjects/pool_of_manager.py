@@ -1,9 +1,11 @@
 """One pool of a manager under test, as a pool under test: the manager's own policy and updates."""
 
+from functools import partial
+
 from spec.ops import EnvId, On, Op, Read, Reread, Response, Rewrite, Tier, Write
 from spec.profile import Profile
 from spec.sizing import Config
-from stateful_models.subjects.protocol import ManagerFactory
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
 
 
 class PoolOfManager:
@@ -25,3 +27,8 @@ class PoolOfManager:
     @property
     def error(self) -> BaseException | None:
         return getattr(self.manager, "error", None)
+
+
+def pool_of_manager(make: ManagerFactory, tier: Tier) -> PoolFactory:
+    """What makes the pool of `tier` of a manager of one environment."""
+    return partial(PoolOfManager, make, tier)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import product
 from random import Random
 from typing import Final
 
@@ -12,10 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from kvref.tensors import KeysValues
 from spec.batch import Row
-from spec.keys import Pair
-from spec.laws import batch_broken, keys_broken, search_broken
 from spec.profile import FIFO_REFERENCE
-from spec.search_state import SearchClient, SearchOp
+from spec.search_state import SearchClient
 from spec.sizing import Config
 from spec.window import Token
 from stateful_models.bugs.caches import Exhibit
@@ -23,12 +20,12 @@ from stateful_models.bugs.matrix import Caught, Exhibited
 from stateful_models.bugs.methods.caches import exhibited, shortest
 from stateful_models.bugs.tensors import BATCHES, KEYS, POOLS, SESSIONS, WINDOWS
 from stateful_models.bugs.tensors.clone_halves import CloneHalves
-from stateful_models.engines.batches import every_alignment, observe
-from stateful_models.engines.keys import observations
+from stateful_models.engines.batches import every_alignment, misaligned
+from stateful_models.engines.keys import confused
 from stateful_models.engines.machines.windows import WindowMachine
 from stateful_models.engines.sample import sample
-from stateful_models.engines.session_client import SessionClient
-from stateful_models.engines.sessions import RandomSearches
+from stateful_models.engines.session_client import first_difference, histories
+from stateful_models.engines.sessions import RandomSearches, first_broken
 from stateful_models.engines.windows import counterexample, scopes
 from stateful_models.reference.keys import KvrefKeys
 from stateful_models.scopes.searches import SearchScope
@@ -37,7 +34,6 @@ from stateful_models.subjects.keys import KeySubject
 from stateful_models.subjects.sessions import SessionSubject
 from stateful_models.subjects.windows import WindowSubject
 
-DTYPES: Final = (torch.float32, torch.float64)
 SEARCH: Final = SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2)
 
 
@@ -71,14 +67,8 @@ def machine_windows(window: type[KeysValues]) -> Caught | None:
 
 def alignments(subject: type[BatchSubject], given: Iterable[tuple[Row, ...]]) -> Caught | None:
     """The first alignment that breaks a law; as operations count the windows aligned."""
-    tried = list(given)
-    for dtype in DTYPES:
-        aligning = subject()
-        for windows in tried:
-            laws = batch_broken(observe(aligning, windows, dtype))
-            if laws:
-                return Caught(laws, len(windows))
-    return None
+    found = misaligned(subject, given)
+    return None if found is None else Caught(found[0], len(found[1].windows))
 
 
 def random_rows() -> Iterator[tuple[Row, ...]]:
@@ -91,9 +81,8 @@ def random_rows() -> Iterator[tuple[Row, ...]]:
 
 def keys_of(subject: type[KeySubject]) -> Caught | None:
     """Every pair of states of the battery."""
-    seen = observations(subject())
-    laws = {code for pair in product(seen, seen) for code in keys_broken(Pair(*pair))}
-    return Caught(tuple(sorted(laws)), 2) if laws else None
+    found = confused(subject())
+    return Caught(tuple(sorted(found)), 2) if found else None
 
 
 def random_keys(subject: type[KeySubject]) -> Caught | None:
@@ -115,35 +104,15 @@ def driven(session: type[SessionSubject]) -> Caught | None:
     """Random searches; every step judged."""
     config = Config(game_segment_length=4, num_simulations=12)
     searches = RandomSearches(session, FIFO_REFERENCE, config, 1, context_length=7, seed=8)
-    done = 0
-    for _ in range(2):
-        for seen in searches.search(12):
-            done += 1
-            laws = search_broken(seen)
-            if laws:
-                return Caught(laws, done)
-    return None
-
-
-def histories(scope: SearchScope) -> Iterator[tuple[SearchOp, ...]]:
-    """Every search within scope, to its end."""
-    waiting = [(scope.initial(), tuple[SearchOp, ...]())]
-    while waiting:
-        stage, done = waiting.pop()
-        ops = tuple(scope.ops(stage))
-        if not ops:
-            yield done
-        waiting += [(scope.step(stage, op)[0], (*done, op)) for op in ops]
+    found = first_broken(searches, 2, 12)
+    return None if found is None else Caught(*found)
 
 
 def beside_client(session: type[SessionSubject]) -> Caught | None:
     """All small searches of the specification's client."""
-    scope, best = SEARCH, 99
-    for history in histories(scope):
-        client = SessionClient(scope, session)
-        wrong = next((n for n, op in enumerate(history, 1) if client.perform(op)), best)
-        best = min(best, wrong)
-    return Caught((), best) if best < 99 else None
+    told = [first_difference(SEARCH, history, session) for history in histories(SEARCH)]
+    best = min((number for number, _ in filter(None, told)), default=None)
+    return None if best is None else Caught((), best)
 
 
 def tensor_wing() -> Iterator[Exhibited]:

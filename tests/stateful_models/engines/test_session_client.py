@@ -7,11 +7,10 @@ from random import Random
 import pytest
 
 from spec.profile import Ownership, Profile, RecurScope
-from spec.search_state import SearchClient, SearchOp
-from stateful_models.bugs.methods.tensors import histories
+from spec.search_state import SearchClient
 from stateful_models.bugs.tensors.stores_views import StoresViews
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
-from stateful_models.engines.session_client import SessionClient
+from stateful_models.engines.session_client import SessionClient, first_difference, histories
 from stateful_models.reference.sessions import KvrefSession
 from stateful_models.scopes.searches import SearchScope
 from stateful_models.subjects.sessions import SessionSubject
@@ -23,20 +22,13 @@ SMALL = {
 }
 
 
-def first_difference(
-    scope: SearchScope, history: tuple[SearchOp, ...], session: type[SessionSubject] = KvrefSession
-) -> str | None:
-    client = SessionClient(scope, session)
-    return next((wrong for op in history if (wrong := client.perform(op))), None)
-
-
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("ownership", Ownership)
 def test_sessions_do_what_the_specified_client_does(name: str, ownership: Ownership) -> None:
     """Contexts, where they came from, and everything stored, after every step."""
     scope = replace(SMALL[name], profile=Profile(ownership=ownership, counting=False))
     for history in histories(scope):
-        assert first_difference(scope, history) is None
+        assert first_difference(scope, history, KvrefSession) is None
 
 
 @pytest.mark.parametrize("recur_scope", RecurScope)

@@ -1,0 +1,132 @@
+"""What is checked of windows, batches, keys and sessions, and said of them; needs torch."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+from typing import Final, TypeVar, cast
+
+from spec.laws import TITLES
+from spec.profile import FIFO_REFERENCE
+from spec.search_state import SearchClient
+from spec.sizing import Config
+from stateful_models.engines.batches import every_alignment, misaligned
+from stateful_models.engines.explore import Exploration, Explorer
+from stateful_models.engines.keys import confused
+from stateful_models.engines.session_client import first_difference, histories
+from stateful_models.engines.sessions import RandomSearches, first_broken
+from stateful_models.engines.windows import explained, offered
+from stateful_models.reports.report import Counterexample, Report, Wanted, name_of
+from stateful_models.scopes.presets import ScopeName
+from stateful_models.scopes.searches import SearchScope
+from stateful_models.scopes.windows import WindowScope
+from stateful_models.subjects.batches import BatchSubject
+from stateful_models.subjects.keys import KeySubject
+from stateful_models.subjects.protocol import SubjectError
+from stateful_models.subjects.sessions import SessionSubject
+from stateful_models.subjects.windows import WindowSubject
+
+T = TypeVar("T")
+SEARCHES: Final = (
+    SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2),
+    SearchScope(SearchClient(2), 1, 1, 2, 2, actions=2),
+)
+LONGEST: Final = 3  # rows of an alignment, and tokens of a row
+
+
+def check_tensors(kind: str, subject: type, scope: Wanted) -> Report:
+    if kind == "windows":
+        return check_windows(cast(type[WindowSubject], subject), scope)
+    if not isinstance(scope, str):
+        raise SubjectError(f"{name_of(subject)} has one scope of its own, not {scope.label}")
+    ScopeName(scope)
+    match kind:
+        case "batches":
+            return check_batches(cast(type[BatchSubject], subject))
+        case "keys":
+            return check_keys(cast(type[KeySubject], subject))
+        case _:
+            return check_sessions(cast(type[SessionSubject], subject))
+
+
+def named(laws: Sequence[str]) -> str:
+    return ", ".join(f"{code} {TITLES[code]}" for code in laws) or "no single law"
+
+
+def broken(subject: type, laws: tuple[str, ...], history: tuple[object, ...], story: str) -> Report:
+    said = f"{name_of(subject)} breaks {named(laws)}"
+    wrong = Counterexample(laws, history, story)
+    return Report(name_of(subject), False, f"{said}\n\n{story}", wrong)
+
+
+def conforming(subject: type, said: str) -> Report:
+    return Report(name_of(subject), True, f"{name_of(subject)} conforms: {said}")
+
+
+def check_windows(subject: type[WindowSubject], scope: Wanted) -> Report:
+    if not isinstance(scope, (str, WindowScope)):
+        raise SubjectError(f"{name_of(subject)} makes windows: {scope.label} is no scope of theirs")
+    tried = [scope] if isinstance(scope, WindowScope) else offered(subject)
+    runs = [Explorer(one, partial(one.build, subject)).run() for one in tried]
+    wrong = [run.divergence for run in runs if run.divergence is not None]
+    if wrong:
+        first = min(wrong, key=lambda one: len(one.history))
+        return broken(subject, first.laws, first.history, explained(first))
+    return conforming(subject, exhausted(runs))
+
+
+def exhausted(runs: Sequence[Exploration[object, object]]) -> str:
+    transitions = sum(run.transitions for run in runs)
+    labels = "\n".join(f"  {run.label}: {run.states:,} states" for run in runs)
+    return (
+        f"{transitions:,} transitions. Exhaustive within scope: every reachable state, every "
+        f"operation in each, of\n{labels}"
+    )
+
+
+def check_batches(subject: type[BatchSubject]) -> Report:
+    given = tuple(every_alignment(LONGEST, LONGEST))
+    found = misaligned(subject, given)
+    if found is not None:
+        laws, seen = found
+        story = f"aligning windows {seen.windows} ({seen.kinds[0]})\n  gave {seen.batch}"
+        return broken(subject, laws, seen.windows, f"{story}\n  and back {seen.back}")
+    return conforming(
+        subject,
+        f"{len(given)} alignments of up to {LONGEST} windows of up to {LONGEST} tokens, in float32 "
+        "and float64: exhaustive within scope.",
+    )
+
+
+def check_keys(subject: type[KeySubject]) -> Report:
+    found = confused(subject())
+    for code, pair in found.items():
+        story = f"{pair.one}\n  beside {pair.other}"
+        return broken(subject, tuple(sorted(found)), tuple(pair), f"{code}: {story}")
+    return conforming(subject, "every pair of a battery of states of many dtypes and layouts.")
+
+
+def check_sessions(subject: type[SessionSubject]) -> Report:
+    """Random searches judged by S1 to S3; then all small ones beside the specified client."""
+    for envs, length in product((1, 2), (2, 7)):
+        config = Config(game_segment_length=4, num_simulations=12)
+        searches = RandomSearches(
+            subject, FIFO_REFERENCE, config, envs, context_length=length, seed=8
+        )
+        found = first_broken(searches, 2, 12)
+        if found is not None:
+            laws, number = found
+            story = f"{envs} environments, contexts of {length} tokens: step {number} of a search"
+            return broken(subject, laws, (number,), story)
+    tried = 0
+    for scope in SEARCHES:
+        for history in histories(scope):
+            tried += 1
+            wrong = first_difference(scope, history, subject)
+            if wrong is not None:
+                story = f"after {history[: wrong[0]]}: {wrong[1]}"
+                return broken(subject, (), history[: wrong[0]], story)
+    return conforming(
+        subject,
+        f"{tried} searches beside the specified client (every one within scope), and 96 steps of "
+        "random ones.",
+    )

@@ -1,0 +1,175 @@
+"""The public face: what it offers, that it is light, and that `check` judges every kind."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+import stateful_models
+from stateful_models import (
+    LRU_REFERENCE,
+    Clear,
+    Get,
+    Key,
+    KeySubject,
+    KvrefManager,
+    KvrefPool,
+    ManagerScope,
+    PoolScope,
+    PoolSubject,
+    Ref,
+    Report,
+    Set,
+    SubjectError,
+    WindowScope,
+    check,
+    replay,
+)
+from stateful_models.bugs.tensors.hash_per_process import HashPerProcess
+from stateful_models.bugs.tensors.works_in_place import WorksInPlace
+from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, KvrefWindows
+from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
+from tests.support.paths import ROOT
+
+SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
+
+
+def test_every_name_is_there_and_listed() -> None:
+    for name in stateful_models.__all__:
+        assert getattr(stateful_models, name) is not None
+    tree = ast.parse((ROOT / "stateful_models" / "__init__.py").read_text())
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module not in ("importlib", "typing")
+        for alias in node.names
+    }
+    assert imported == set(stateful_models.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Nonsense"):
+        stateful_models.Nonsense  # type: ignore[attr-defined]  # noqa: B018 - that is the point
+
+
+@pytest.mark.parametrize("module", ["torch", "typer", "hypothesis", "crosshair", "numpy"])
+def test_importing_the_face_stays_light(module: str) -> None:
+    code = f"import sys, stateful_models; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+class NoMask(KvrefBatches):
+    def mask(self, lengths: Sequence[int], new: int) -> Tensor:
+        return super().mask([max(lengths)] * len(lengths), new)
+
+
+class Untrimmed(KvrefWindows):
+    def remove_newest(self, window: object, count: int) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("subject", "scope", "laws"),
+    [
+        (CachetoolsLru, SMALL, None),
+        (CachetoolsLru, "small", None),
+        (Broken, SMALL, "P6"),
+        (Broken, "small", "P6"),
+        (MinimalManager, "small", None),
+        (RecurFirst, "small", "M3"),
+        (KvrefWindows, WindowScope(2), None),
+        (Untrimmed, WindowScope(2), "W5"),
+        (KvrefBatches, "default", None),
+        (NoMask, "default", "B2"),
+        (KvrefKeys, "default", None),
+        (HashPerProcess, "default", "K2"),
+        (KvrefSession, "default", None),
+        (WorksInPlace, "default", "S3"),
+    ],
+)
+def test_check_judges_every_kind(
+    subject: Callable[..., object], scope: PoolScope | WindowScope | str, laws: str | None
+) -> None:
+    report = check(subject, scope)
+    assert report.conforms == (laws is None), report.statement
+    if laws is None:
+        assert report.counterexample is None
+        assert "conforms" in str(report)
+    else:
+        assert report.counterexample is not None
+        assert laws in report.counterexample.laws
+        assert report.counterexample.history
+        assert f"breaks {laws}" in report.statement or laws in report.statement
+        assert report.counterexample.story in report.statement
+
+
+@pytest.mark.parametrize(
+    ("subject", "scope", "error", "told"),
+    [
+        (KvrefPool, "huge", ValueError, "huge"),
+        (KvrefKeys, "huge", ValueError, "huge"),
+        (KvrefPool, WindowScope(2), SubjectError, "scope of windows"),
+        (KvrefWindows, SMALL, SubjectError, "no scope of theirs"),
+        (KvrefKeys, SMALL, SubjectError, "one scope of its own"),
+    ],
+)
+def test_a_scope_of_another_kind_is_refused(
+    subject: Callable[..., object],
+    scope: PoolScope | WindowScope | str,
+    error: type[Exception],
+    told: str,
+) -> None:
+    with pytest.raises(error, match=told):
+        check(subject, scope)
+
+
+def test_a_managers_scope_is_none_of_a_pool() -> None:
+    scope = ManagerScope(LRU_REFERENCE, stateful_models.Config(1, 1), 2, 2)
+    with pytest.raises(SubjectError, match="is a pool"):
+        check(KvrefPool, scope)
+    assert check(KvrefManager, scope).conforms
+
+
+def broken() -> Report:
+    return check(Broken, SMALL)
+
+
+def test_a_counterexample_is_a_test_that_says_which_version_wrote_it(tmp_path: Path) -> None:
+    found = broken().counterexample
+    assert found is not None
+    assert f"Written by kvref {version('kvref')}" in found.repro
+    lines = [line for line in found.repro.splitlines() if line.startswith("from ")]
+    assert {line.split()[1] for line in lines} == {"stateful_models", Broken.__module__}
+    told: dict[str, object] = {}
+    exec(compile(found.repro, "repro.py", "exec"), told)
+    with pytest.raises(AssertionError, match="laws broken"):
+        told["test_history_is_answered_as_specified"]()  # type: ignore[operator]  # a function
+
+
+def test_a_subject_of_a_function_has_no_test_to_import() -> None:
+    class Local(Broken):
+        pass
+
+    found = check(Local, SMALL).counterexample
+    assert found is not None
+    assert found.repro == ""
+
+
+def test_a_history_is_replayed_up_to_where_it_goes_wrong() -> None:
+    history = Set(Key(0), Ref(0)), Set(Key(1), Ref(0)), Get(Key(0)), Set(Key(2), Ref(0)), Clear()
+    wrong = replay(Broken, SMALL, (*history[:4], Get(Key(0)), Clear()))
+    assert wrong is not None
+    assert len(wrong.history) == 5
+    assert replay(CachetoolsLru, SMALL, history) is None
+
+
+def test_what_an_author_writes_is_abstract() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        PoolSubject(LRU_REFERENCE, 1, 1)  # type: ignore[abstract]  # that is the point
+    with pytest.raises(TypeError, match="abstract"):
+        KeySubject()  # type: ignore[abstract]  # likewise
