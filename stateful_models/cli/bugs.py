@@ -8,7 +8,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -17,18 +16,7 @@ from rich.table import Table
 from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Examined, Exhibited, examined
 from stateful_models.cli.console import complain, output, refuse, telling, writable, write_json
 from stateful_models.engines.workers import workers
-
-
-class ExhibitLine(msgspec.Struct, frozen=True):
-    """One exhibit: by method, operations of the shortest history; None if it saw nothing."""
-
-    exhibit: str
-    wing: str
-    law: str
-    operations: dict[str, int | None]
-    laws: dict[str, list[str]]
-    seconds: dict[str, float]
-    caught: bool
+from stateful_models.reports.data import FORM, BugsDocument, ExhibitLine, written
 
 
 def wings() -> Iterator[Exhibited]:
@@ -65,7 +53,7 @@ def bugs_command(
             rows.append(row)
             tell(f"{len(rows)} of {len(chosen)} exhibits, {row.name}")
     show(output(), rows, perf_counter() - began)
-    write_json(json, [line(row) for row in rows])
+    write_json(json, BugsDocument(FORM, written(), [line(row) for row in rows]))
     if not all(row.told for row in rows):
         raise typer.Exit(1)
 

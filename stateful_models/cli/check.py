@@ -20,6 +20,7 @@ from stateful_models.cli.console import (
 from stateful_models.cli.subject import named
 from stateful_models.engines.check import Checked, check_target, selected
 from stateful_models.engines.workers import workers
+from stateful_models.reports.data import FORM, CheckDocument, written
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import as_data, conclude, table
 from stateful_models.reports.timeline import timeline
@@ -80,6 +81,6 @@ def check_command(
         if repro_file is not None:
             write_text(repro_file, repro(target, row.scope, row.divergence, row.kind))
     conclude(console, target, rows)
-    write_json(json, as_data(target, rows))
+    write_json(json, CheckDocument(FORM, written(), as_data(target, rows)))
     if not all(row.conforms for row in rows):
         raise typer.Exit(1)

@@ -7,13 +7,13 @@ from pathlib import Path
 from time import monotonic
 from typing import NoReturn
 
-import msgspec
 from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from stateful_models.engines.check import Watch
 from stateful_models.engines.frontier import Progress
+from stateful_models.reports.data import AnyDocument, encoded
 
 QUIET_SECONDS = 5.0
 
@@ -48,9 +48,9 @@ def write_text(path: Path, text: str) -> None:
         refuse(f"cannot write {path}: {error.strerror}")
 
 
-def write_json(path: Path | None, data: object) -> None:
+def write_json(path: Path | None, document: AnyDocument) -> None:
     if path is not None:
-        write_text(path, msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
+        write_text(path, encoded(document))
 
 
 Tell = Callable[[str], object]

@@ -8,28 +8,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from stateful_models.cli.console import complain, output, refuse, writable, write_json
+from stateful_models.reports.data import FORM, ConditionLine, ContractsDocument, written
 
 if TYPE_CHECKING:
     from stateful_models.engines.contracts.ledger import Outcome
-
-
-class ConditionLine(msgspec.Struct, frozen=True):
-    """One condition: what CrossHair said of it, and what refutes its planted fault."""
-
-    condition: str
-    says: str
-    verdict: str
-    seconds: float
-    planted_fault: str
-    refuted_by: str
-    reason: str
-    covered_by: str
 
 
 def lines(outcomes: tuple["Outcome", ...]) -> list[ConditionLine]:
@@ -95,7 +82,7 @@ def contracts_command(
         refuse("CrossHair ended the process that it ran in")
     told = lines(outcomes)
     show(told, capacity, perf_counter() - started)
-    write_json(json, told)
+    write_json(json, ContractsDocument(FORM, written(), told))
     wrong = (*false_notes(sung), *departures(outcomes, capacity))
     for one in wrong:
         complain(one)

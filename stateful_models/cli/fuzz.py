@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,6 +17,7 @@ from stateful_models.cli.console import write_text as write
 from stateful_models.cli.subject import named
 from stateful_models.engines.check import title
 from stateful_models.engines.workers import workers
+from stateful_models.reports.data import FORM, FuzzDocument, Summary, written
 from stateful_models.reports.repro import repro, source
 from stateful_models.reports.timeline import timeline
 from stateful_models.reports.words import operation
@@ -28,24 +28,6 @@ if TYPE_CHECKING:
     from stateful_models.engines.fuzz import Campaign, Found, Store
 
 DATABASE: Final = Path(".hypothesis/kvref")
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """A campaign, all its runs together, and what it found, if anything."""
-
-    subject: str
-    conforms: bool
-    runs: int
-    seconds: float
-    examples: int
-    steps: int
-    deepest: int
-    operations: dict[str, int]
-    sometimes: list[str]
-    laws_broken: list[str]
-    profile: str | None
-    history: list[str]
-    as_source: list[str]
 
 
 def fuzz_command(
@@ -92,7 +74,7 @@ def fuzz_command(
         show_found(console, target, found)
         if repro_file is not None:
             write(repro_file, repro(target, found.scope, found.divergence, found.kind))
-    write_json(json, summary(record, found))
+    write_json(json, FuzzDocument(FORM, written(), summary(record, found)))
     if found is not None:
         raise typer.Exit(1)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated, NamedTuple
 
-import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -27,34 +26,12 @@ from stateful_models.engines.isolation import (
     Specified,
 )
 from stateful_models.reference.target import KVREF
+from stateful_models.reports.data import FORM, Finding, IsolateDocument, IsolationData, written
 from stateful_models.reports.words import answer, key_name, operation
 from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.target import Target
 
 KINDS = ("presence", "contents", "eviction")
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One kind of interference: the history, what it is answered, and what without the others."""
-
-    kind: str
-    history: list[str]
-    answer: str
-    alone: str
-
-
-class IsolationData(msgspec.Struct, frozen=True):
-    """What was exhausted. `closed`: histories of any length, not only up to `depth`."""
-
-    law: str
-    of: str
-    envs: int
-    pairs: int
-    transitions: int
-    depth: int
-    closed: bool
-    seconds: float
-    found: list[Finding]
 
 
 class Question(NamedTuple):
@@ -152,7 +129,7 @@ def isolate_command(
         verdicts = [answered(question, target, depth, watch) for question in asked]
     broken = any(verdict.found for verdict in verdicts)
     shown(output(), target.name, verdicts, [] if broken else channel(target))
-    write_json(json, verdicts)
+    write_json(json, IsolateDocument(FORM, written(), verdicts))
     if broken:
         raise typer.Exit(1)
 

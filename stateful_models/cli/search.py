@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,25 +10,23 @@ from rich.table import Table
 
 from spec.profile import Policy
 from stateful_models.cli.console import output, writable, write_json
+from stateful_models.reports.data import (
+    FORM,
+    Dropped,
+    SearchData,
+    SearchDocument,
+    Threshold,
+    Uncleared,
+    written,
+)
 from stateful_models.reports.searches import (
     CASES,
     UNCLEARED,
-    Dropped,
-    Threshold,
-    Uncleared,
     as_said,
     dropped,
     thresholds,
     uncleared,
 )
-
-
-class SearchData(msgspec.Struct, frozen=True):
-    """Everything that `kvref search` established."""
-
-    thresholds: list[Threshold]
-    preconditions: list[Dropped]
-    uncleared: list[Uncleared]
 
 
 def search_command(
@@ -46,7 +43,7 @@ def search_command(
     show_thresholds(console, sizes, simulations)
     show_uncleared(console, kept)
     show_cases(console, cases)
-    write_json(json, SearchData(sizes, cases, kept))
+    write_json(json, SearchDocument(FORM, written(), SearchData(sizes, cases, kept)))
     expected = all(one.breaks != case.holds for one, case in zip(cases, CASES, strict=True))
     enough = all(one.seed_recur == one.least_recur for one in sizes)
     if not (expected and enough and as_said(kept) and all(one.confirmed for one in sizes)):

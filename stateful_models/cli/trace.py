@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Final
 
-import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from stateful_models.cli.console import complain, output, refuse, writable, write_json
+from stateful_models.reports.data import FORM, BreachData, TraceData, TraceDocument, written
 from stateful_models.traces.format import TraceError, UpstreamHeader
 from stateful_models.traces.judge import TraceReport, check_trace
 
@@ -30,29 +30,6 @@ COUNTED: Final = {
     "Load": "entries at the start",
     "Remains": "entries at the end",
 }
-
-
-class BreachData(msgspec.Struct, frozen=True):
-    law: str
-    title: str
-    count: int
-    record: int
-    line: int
-    expected: str
-    came: str
-
-
-class TraceData(msgspec.Struct, frozen=True):
-    """One trace's verdict. `wrong_misses` are pairs: record that removed, record that missed."""
-
-    file: str
-    accepted: bool
-    policy: str
-    ownership: str
-    counts: dict[str, int]
-    breaches: list[BreachData]
-    shared_hits: int
-    wrong_misses: list[tuple[int, int]]
 
 
 def as_data(report: TraceReport) -> TraceData:
@@ -129,7 +106,7 @@ def check_command(
             complain(str(error))
         else:
             show(console, reports[-1])
-    write_json(json, [as_data(report) for report in reports])
+    write_json(json, TraceDocument(FORM, written(), [as_data(report) for report in reports]))
     if len(reports) < len(files):
         raise typer.Exit(2)
     if not all(report.accepted for report in reports):

@@ -5,14 +5,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
-import msgspec
-
 from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
 from spec.search_laws import SearchTransition
 from spec.search_nodes import Keying, context, with_room
 from spec.search_state import EndEpisode, Learn, Root, SearchClient, SearchOp, Simulate
 from spec.sizing import Config, capacities
 from stateful_models.engines.searches import Broken, SearchReport, explore_searches
+from stateful_models.reports.data import Dropped, Threshold, Uncleared
 from stateful_models.scopes.searches import SearchScope
 
 RETENTION: Final = frozenset({"S1"})
@@ -22,47 +21,6 @@ UNCLEARED: Final = (1, 2, 3, 4)  # searches
 def least_recur(envs: int, simulations: int, scope: RecurScope) -> int:
     """S1: what every environment that uses a recur pool stores in one search; init holds 1."""
     return simulations * (1 if scope is RecurScope.PER_ENV else envs)
-
-
-class Threshold(msgspec.Struct, frozen=True):
-    """The least recur capacity for which S1 holds, confirmed on both sides for every policy.
-
-    `one_less`: a shortest search that breaks it with one entry less; empty where that is no pool.
-    """
-
-    recur_scope: str
-    envs: int
-    simulations: int
-    least_init: int
-    least_recur: int
-    confirmed: bool
-    states: int
-    transitions: int
-    one_less: list[str]
-    seed_recur: int
-
-
-class Dropped(msgspec.Struct, frozen=True):
-    """A precondition dropped, and the shortest search that then breaks S2."""
-
-    precondition: str
-    envs: int
-    simulations: int
-    recur: int
-    breaks: bool
-    states: int
-    search: list[str]
-    given: str
-    own_history: str
-
-
-class Uncleared(msgspec.Struct, frozen=True):
-    """Least recur capacity for S1 when recur is not cleared and keys come again; SEED's beside."""
-
-    policy: str
-    searches: int
-    least_recur: int
-    seed_recur: int
 
 
 def said(op: SearchOp) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -11,6 +10,7 @@ from rich.table import Table
 from spec.laws import TITLES
 from stateful_models.engines.check import Checked, title
 from stateful_models.engines.sample import LENGTH
+from stateful_models.reports.data import CheckData, ProfileLine
 from stateful_models.reports.repro import source
 from stateful_models.reports.words import answer, operation
 from stateful_models.subjects.target import Target
@@ -27,42 +27,6 @@ BLACK_BOX: Final = (
     "was tried. A fault that takes a longer memory than that to show, or shows only in aspects "
     "that the subject does not report, can have been missed."
 )
-
-
-class ProfileLine(msgspec.Struct, frozen=True):
-    """One row of the closing table. `states` were visited, `represented` counts all renamings.
-
-    `history` is for people; `operations` are the same as expressions over `spec.ops`.
-    """
-
-    kind: str
-    profile: str
-    policy: str
-    ownership: str
-    scopes: list[str]
-    states: int
-    represented: int
-    transitions: int
-    depth: int
-    seconds: float
-    verdict: str
-    never_occurred: list[str]
-    not_judged: list[str]
-    laws_broken: list[str]
-    history: list[str]
-    operations: list[str]
-    expected: str | None
-    observed: str | None
-    error: str | None
-
-
-class CheckData(msgspec.Struct, frozen=True):
-    """A whole check."""
-
-    subject: str
-    conforms: bool
-    state_shown: bool
-    rows: list[ProfileLine]
 
 
 def verdict(row: Checked) -> str:

@@ -14,6 +14,7 @@ import stateful_models
 from stateful_models import (
     LRU_REFERENCE,
     Clear,
+    Config,
     Get,
     Key,
     KeySubject,
@@ -36,6 +37,7 @@ from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, Kvref
 from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
 from tests.support.paths import ROOT
 
+ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 1)
 SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
 
 
@@ -80,8 +82,8 @@ class Untrimmed(KvrefWindows):
         (CachetoolsLru, "small", None),
         (Broken, SMALL, "P6"),
         (Broken, "small", "P6"),
-        (MinimalManager, "small", None),
-        (RecurFirst, "small", "M3"),
+        (MinimalManager, ONE, None),
+        (RecurFirst, ONE, "M3"),
         (KvrefWindows, WindowScope(2), None),
         (Untrimmed, WindowScope(2), "W5"),
         (KvrefBatches, "default", None),
@@ -93,7 +95,9 @@ class Untrimmed(KvrefWindows):
     ],
 )
 def test_check_judges_every_kind(
-    subject: Callable[..., object], scope: PoolScope | WindowScope | str, laws: str | None
+    subject: Callable[..., object],
+    scope: PoolScope | ManagerScope | WindowScope | str,
+    laws: str | None,
 ) -> None:
     report = check(subject, scope)
     assert report.conforms == (laws is None), report.statement
@@ -120,7 +124,7 @@ def test_check_judges_every_kind(
 )
 def test_a_scope_of_another_kind_is_refused(
     subject: Callable[..., object],
-    scope: PoolScope | WindowScope | str,
+    scope: PoolScope | ManagerScope | WindowScope | str,
     error: type[Exception],
     told: str,
 ) -> None:
@@ -129,7 +133,7 @@ def test_a_scope_of_another_kind_is_refused(
 
 
 def test_a_managers_scope_is_none_of_a_pool() -> None:
-    scope = ManagerScope(LRU_REFERENCE, stateful_models.Config(1, 1), 2, 2)
+    scope = ManagerScope(LRU_REFERENCE, Config(1, 1), 2, 2)
     with pytest.raises(SubjectError, match="is a pool"):
         check(KvrefPool, scope)
     assert check(KvrefManager, scope).conforms
