@@ -1,9 +1,17 @@
-"""Where the tensors of tests live: on the CPU, and on CUDA in the GPU tier (`pytest -m gpu`)."""
+"""Where the tensors of tests live: on the CPU, and on CUDA in the GPU tier (`pytest -m gpu`).
 
+One thread a process, here and in processes that tests start: the tensors are small, and `-n auto`
+has a process for every core.
+"""
+
+import os
 from collections import Counter
 
 import pytest
 import torch
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -79,7 +79,8 @@ def survives(where: Path, change: Changed) -> bool:
     right = target.read_text()
     target.write_text(change.source)
     tests = selected([change.mutant.function])
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    plainly = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", *plainly, *tests]
     try:
         done = subprocess.run(command, cwd=where, capture_output=True, timeout=600)
     except subprocess.TimeoutExpired:

@@ -10,7 +10,7 @@ from hatchling.builders.wheel import WheelBuilder
 
 from tests.support.paths import ROOT
 
-CLIENT = ROOT / "tests" / "typed_client.py"
+CLIENT = ROOT / "tests" / "system" / "typed_client.py"
 
 
 def test_a_typed_client_of_the_installed_wheel(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The command line: verdicts, exit statuses, one clear line for every mistake."""
+"""The command line: verdicts, exit statuses, one clear line for every mistake.
+
+`kvref` calls it in this process; `process` starts one, where starting, its workers or its streams
+are the point.
+"""
 
 import gzip
 import json
@@ -11,21 +15,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import Ran, kvref
 from tests.support.paths import ROOT, TRACES
 
 
-def kvref(*arguments: object, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
+SMALL = ("--scope=small", "--jobs=1")
+
+
+def process(*arguments: object) -> Ran:
+    """The same in a process of its own."""
+    run = subprocess.run(
         [sys.executable, "-m", "stateful_models", *map(str, arguments)],
-        cwd=cwd,
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
+    return Ran(run.returncode, run.stdout, run.stderr)
 
 
-def refused(run: "subprocess.CompletedProcess[str]", *words: str) -> None:
+def refused(run: Ran, *words: str) -> None:
     assert run.returncode == 2, run.stdout + run.stderr
     assert run.stderr.startswith("kvref: ")
     assert run.stderr.count("\n") == 1, run.stderr
@@ -35,7 +45,7 @@ def refused(run: "subprocess.CompletedProcess[str]", *words: str) -> None:
 
 
 def test_kvref_conforms_at_small_scope(tmp_path: Path) -> None:
-    run = kvref("check", "--scope", "small", "--json", tmp_path / "out.json")
+    run = process("check", "--scope", "small", "--json", tmp_path / "out.json")
     assert run.returncode == 0, run.stderr
     assert "kvref conforms" in run.stdout
     assert "Exhaustive within scope" in run.stdout
@@ -61,7 +71,7 @@ def test_selection_by_policy_and_ownership(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["CachetoolsLru", "CachetoolsFifo"])
 def test_a_peer_from_the_registry_conforms(name: str) -> None:
-    run = kvref("check", f"tests.support.adapters:{name}")
+    run = kvref("check", f"tests.support.adapters:{name}", "--jobs=1")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "as to answers only" in run.stdout, "what a black box does not establish is said"
     assert "Not judged" in run.stdout
@@ -70,14 +80,14 @@ def test_a_peer_from_the_registry_conforms(name: str) -> None:
 
 def test_a_semantic_choice_makes_the_difference() -> None:
     """cachetools' FIFO renews on update: right under the profile that says so, wrong otherwise."""
-    run = kvref("check", "tests.support.adapters:CachetoolsFifoAsIfKeepingAge")
+    run = kvref("check", "tests.support.adapters:CachetoolsFifoAsIfKeepingAge", "--jobs=1")
     assert run.returncode == 1
     assert "set k0" in run.stdout
 
 
 def test_a_broken_cache_is_shown_and_reproduced(tmp_path: Path) -> None:
     repro = tmp_path / "test_repro.py"
-    run = kvref("check", "tests.support.adapters:Broken", "--scope=small", "--repro", repro)
+    run = kvref("check", "tests.support.adapters:Broken", *SMALL, "--repro", repro)
     assert run.returncode == 1
     assert "breaks" in run.stdout
     for piece in ("set k0 = o0", "set k1 = o0", "get k0", "expected:", "observed:", "[k0=o0 | -]"):
@@ -109,7 +119,7 @@ def test_a_broken_cache_is_shown_and_reproduced(tmp_path: Path) -> None:
 def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
     repro = tmp_path / "test_repro.py"
     subject = "stateful_models.bugs.caches.lookup_asks_both:LookupAsksBoth"
-    run = kvref("check", subject, "--scope=small", "--repro", repro)
+    run = kvref("check", subject, *SMALL, "--repro", repro)
     assert run.returncode == 1
     assert "M3 lookup order" in run.stdout
     assert "Lookup(env=0, key=0)" in repro.read_text()
@@ -150,7 +160,7 @@ def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
     ],
 )
 def test_an_unusable_subject_is_one_clear_line(subject: str, words: tuple[str, ...]) -> None:
-    refused(kvref("check", subject), *words)
+    refused(kvref("check", subject, "--jobs=1"), *words)
 
 
 USAGE = pytest.mark.parametrize(
@@ -177,7 +187,7 @@ USAGE = pytest.mark.parametrize(
 )
 def test_right_caches_conform_however_they_are_made(name: str, rows: int) -> None:
     """One profile is claimed: a row for the pool; for a manager, two of its pools and itself."""
-    run = kvref("check", f"tests.support.adapters:{name}", "--scope=small")
+    run = kvref("check", f"tests.support.adapters:{name}", *SMALL)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.count("conforms") == rows + 1, run.stdout
 
@@ -189,19 +199,19 @@ def test_a_factory_that_cannot_travel_gets_one_process() -> None:
 
 
 def test_search_safe_sizes_can_be_checked() -> None:
-    run = kvref("check", "tests.support.adapters:SearchSafe", "--scope=small")
+    run = kvref("check", "tests.support.adapters:SearchSafe", *SMALL)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "search-safe" in run.stdout, "a choice that is not the usual one is shown"
 
 
 def test_an_exit_is_no_verdict() -> None:
-    run = kvref("check", "tests.support.adapters:Exits", "--scope=small")
+    run = kvref("check", "tests.support.adapters:Exits", *SMALL)
     assert run.returncode == 1
     assert "refused (SystemExit" in run.stdout
 
 
 def test_a_lookup_in_the_wrong_order_is_called_that() -> None:
-    run = kvref("check", "tests.support.adapters:RecurFirst", "--scope=small")
+    run = kvref("check", "tests.support.adapters:RecurFirst", *SMALL)
     assert run.returncode == 1
     assert "breaks M3 lookup order (manager lru reference)" in run.stdout
 
@@ -245,12 +255,17 @@ def test_interrupting_is_no_verdict() -> None:
 
 
 def test_version() -> None:
-    assert kvref("--version").stdout.startswith("kvref ")
+    assert process("--version").stdout.startswith("kvref ")
 
 
 @USAGE
 def test_usage_errors_are_one_clear_line(arguments: tuple[str, ...]) -> None:
     refused(kvref(*arguments))
+
+
+def test_a_mistake_is_one_clear_line_of_the_process_too() -> None:
+    refused(process("chekc"), "chekc")
+    refused(process("check", "tests.support.exits_on_import:Cache"), "SystemExit")
 
 
 def test_a_profile_that_the_subject_does_not_claim() -> None:

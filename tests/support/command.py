@@ -1,0 +1,35 @@
+"""The command line, called in this process as its console script calls it."""
+
+import io
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from typing import NamedTuple
+from unittest.mock import patch
+
+from stateful_models.cli.main import main
+
+
+class Ran(NamedTuple):
+    """What a process that ran it would have left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def kvref(*arguments: object) -> Ran:
+    """`main` itself, so that mistakes are told as they are to a user; starting it is not tested."""
+    out, err = io.StringIO(), io.StringIO()
+    status: object = None
+    with (
+        patch.object(sys, "argv", ["kvref", *map(str, arguments)]),
+        patch.object(sys, "path", list(sys.path)),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as left:
+            status = left.code
+    assert isinstance(status, int), f"main() ended with {status!r}, which is no exit status"
+    return Ran(status, out.getvalue(), err.getvalue())
