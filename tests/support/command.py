@@ -1,12 +1,17 @@
 """The command line, called in this process as its console script calls it."""
 
 import io
+import json
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import msgspec
+
 from stateful_models.cli.main import main
+from stateful_models.reports.data import decoded
 
 
 class Ran(NamedTuple):
@@ -33,3 +38,9 @@ def kvref(*arguments: object) -> Ran:
             status = left.code
     assert isinstance(status, int), f"main() ended with {status!r}, which is no exit status"
     return Ran(status, out.getvalue(), err.getvalue())
+
+
+def result(path: Path) -> Any:
+    """What a command wrote with `--json`, once it has been seen to be a document of its kind."""
+    told = decoded(path.read_bytes())
+    return json.loads(msgspec.json.encode(told.result))

@@ -5,7 +5,6 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
-import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -19,6 +18,7 @@ from stateful_models.cli import bugs as bugs_cli
 from stateful_models.cli.bugs import by_name, wings
 from stateful_models.cli.main import app
 from stateful_models.reference.pool import KvrefPool
+from stateful_models.reports.data import BugsDocument, decoded
 from stateful_models.reports.searches import BASE
 
 PLAIN = {
@@ -94,8 +94,10 @@ def test_the_matrix_of_a_few(tmp_path: Path) -> None:
     status, told = matrix("--only", "LruOverRing", "--json", str(json))
     assert status == 0
     assert "1 of 1 exhibits caught, 1 by two methods or more" in told
-    (line,) = msgspec.json.decode(json.read_bytes(), type=list[dict[str, object]])
-    assert line["operations"] == {"explore": 4, "sample": 4, "machine": 6, "trace": 26}
+    document = decoded(json.read_bytes())
+    assert isinstance(document, BugsDocument)
+    (line,) = document.result
+    assert line.operations == {"explore": 4, "sample": 4, "machine": 6, "trace": 26}
 
 
 def test_only_one_method_says_why() -> None:

@@ -5,7 +5,6 @@ are the point.
 """
 
 import gzip
-import json
 import os
 import signal
 import subprocess
@@ -15,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Ran, kvref
+from tests.support.command import Ran, kvref, result
 from tests.support.paths import ROOT, TRACES
-
 
 SMALL = ("--scope=small", "--jobs=1")
 
@@ -49,7 +47,7 @@ def test_kvref_conforms_at_small_scope(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "kvref conforms" in run.stdout
     assert "Exhaustive within scope" in run.stdout
-    data = json.loads((tmp_path / "out.json").read_text())
+    data = result(tmp_path / "out.json")
     assert data["conforms"] is True
     assert data["state_shown"] is True
     profiles = {(row["kind"], row["policy"], row["ownership"]) for row in data["rows"]}
@@ -64,7 +62,7 @@ def test_selection_by_policy_and_ownership(tmp_path: Path) -> None:
         "--jobs=1", "--json", tmp_path / "out.json",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    rows = result(tmp_path / "out.json")["rows"]
     assert {(row["policy"], row["ownership"]) for row in rows} == {("lru", "sealed")}
     assert all(row["states"] == row["represented"] for row in rows)
 
@@ -286,7 +284,7 @@ def test_trace_check_accepts_and_rejects(tmp_path: Path) -> None:
     assert run.returncode == 1
     for piece in ("accepted", "P3 victim", "111", "record 156", "record 165"):
         assert piece in run.stdout, run.stdout
-    first, second = json.loads((tmp_path / "out.json").read_text())
+    first, second = result(tmp_path / "out.json")
     assert first["accepted"]
     assert not first["breaches"]
     assert {one["law"]: one["count"] for one in second["breaches"]}["P3"] == 111
@@ -298,7 +296,7 @@ def test_one_bad_trace_does_not_hide_the_others(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     assert "S2" in run.stdout
-    assert len(json.loads((tmp_path / "out.json").read_text())) == 1
+    assert len(result(tmp_path / "out.json")) == 1
 
 
 def test_trace_info_summarises() -> None:
@@ -330,7 +328,7 @@ def test_isolate_says_what_was_exhausted_and_shows_the_channel(tmp_path: Path) -
     assert run.stdout.count("isolated, histories of any length") == 4
     for kind in ("presence", "contents", "eviction"):
         assert f"  {kind}\n    1. env " in run.stdout
-    verdicts = json.loads((tmp_path / "out.json").read_text())
+    verdicts = result(tmp_path / "out.json")
     assert [(one["law"], one["closed"], one["pairs"]) for one in verdicts] == [
         ("M2", True, 825),
         ("M2", True, 825),

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import fakeredis
-import msgspec
 import pytest
 from hypothesis.database import MultiplexedDatabase
 from redis import Redis
@@ -16,6 +15,7 @@ from stateful_models.engines.fuzz import STEPS, Campaign, Found, Fuzzed, Run, St
 from stateful_models.engines.machines.scopes import Coverage
 from stateful_models.reference.target import KVREF
 from stateful_models.subjects.target import Target
+from tests.support.command import result
 
 MOVES = Target("m:UpdateMoves", UpdateMoves, None, UpdateMoves.profiles, False)
 TWICE = Target("m:LookupCountsTwice", None, LookupCountsTwice, LookupCountsTwice.profiles)
@@ -108,9 +108,9 @@ def test_command_summarises_what_was_covered(tmp_path: Path) -> None:
     assert status == 0
     assert "nothing found" in told
     assert "situations that occurred" in told
-    first = msgspec.json.decode(json.read_bytes(), type=dict[str, object])
+    first = result(json)
     fuzz(*arguments)
-    second = msgspec.json.decode(json.read_bytes(), type=dict[str, object])
+    second = result(json)
     assert isinstance(first["runs"], int)
     assert isinstance(second["runs"], int)
     assert second["runs"] > first["runs"] > 0
