@@ -32,7 +32,7 @@ def split(batch: Batch) -> tuple[Row, ...]:
 
 
 def visible(batch: Batch, row: int, new: int) -> tuple[frozenset[int], ...]:
-    """B2: the columns where each of a row's `new` tokens may look: its past, never padding."""
+    """The columns where each of a row's `new` tokens may look: its past, never padding."""
     width = len(batch.rows[row])
     own = range(width - batch.lengths[row], width)
     return tuple(frozenset((*own, *range(width, width + n + 1))) for n in range(new))
@@ -54,12 +54,12 @@ class Alignment(NamedTuple):
 
 
 def round_trip(a: Alignment) -> bool:
-    """B1: split(align(windows)) == windows."""
+    """Splitting what was aligned gives the windows back."""
     return a.back == a.windows
 
 
 def padded_left(a: Alignment) -> bool:
-    """B2: padding is on the left, zero, reported, and seen by no token."""
+    """Padding is on the left, zero, reported, and seen by no token."""
     lengths = tuple(len(row) for row in a.windows)
     if a.batch.lengths != lengths or len(a.batch.rows) != len(lengths) or not all(a.masks):
         return False
@@ -72,7 +72,7 @@ def padded_left(a: Alignment) -> bool:
 
 
 def rows_apart(a: Alignment) -> bool:
-    """B3: a row's own tokens are those that it has when aligned alone."""
+    """A row's own tokens are those that it has when aligned alone."""
     return len(a.batch.rows) == len(a.alone) and all(
         row[len(row) - len(single.rows[0]) :] == single.rows[0]
         for row, single in zip(a.batch.rows, a.alone, strict=True)
@@ -80,7 +80,7 @@ def rows_apart(a: Alignment) -> bool:
 
 
 def kind_kept(a: Alignment) -> bool:
-    """B4: dtype and device survive; so do contents."""
+    """Dtype and device survive; so do contents."""
     return len(set(a.kinds)) == 1 and set(a.windows) == set(a.back)
 
 

@@ -115,6 +115,7 @@ def taken_as_set(t: Transition) -> bool:
 
 
 def whole(t: Transition) -> bool:
+    """What a hit delivers has the contents it had when set (REFERENCE: if nobody wrote since)."""
     return integrity(t) and sealed_when_set(t) and copies_intact(t) and taken_as_set(t)
 
 

@@ -41,7 +41,7 @@ def striped(data: bytes) -> int:
 
 
 def xxh64(data: bytes) -> int:
-    """K2: the 64-bit xxHash with seed 0."""
+    """The 64-bit xxHash with seed 0."""
     value = striped(data) if len(data) >= 32 else PRIME_5
     value, at = (value + len(data)) & MASK, len(data) - len(data) % 32
     while at + 8 <= len(data):
@@ -83,12 +83,12 @@ class Pair(NamedTuple):
 
 
 def bytes_only(pair: Pair) -> bool:
-    """K1: equal bytes have equal keys, however they are stored."""
+    """Equal bytes have equal keys, however they are stored."""
     return pair.one.data != pair.other.data or pair.one.key == pair.other.key
 
 
 def is_xxh64(pair: Pair) -> bool:
-    """K2: the key is the xxh64 of the bytes."""
+    """The key is the xxh64 of the bytes."""
     return all(state.key == xxh64(state.data) for state in pair)
 
 
@@ -97,7 +97,7 @@ def identity(state: Keyed) -> tuple[object, ...]:
 
 
 def salt_distinguishes(pair: Pair) -> bool:
-    """K3: the salted key tells apart bytes, dtype, shape and salt, and nothing else."""
+    """The salted key tells apart bytes, dtype, shape and salt, and nothing else."""
     alike = identity(pair.one) == identity(pair.other)
     return (pair.one.salted == pair.other.salted) == alike
 

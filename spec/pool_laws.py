@@ -1,4 +1,7 @@
-"""P1 to P10, each a predicate on one transition of one pool, with the situation it speaks of."""
+"""P1 to P10, each a predicate on one transition of one pool, with the situation it speaks of.
+
+The specification says what a step is, in `spec.pool`; a law says what is true of every step.
+"""
 
 from typing import Final
 
@@ -42,10 +45,12 @@ def goes_first(pool: Pool, entry: Entry) -> bool:
 
 
 def within_capacity(t: Transition) -> bool:
+    """Never more entries than slots."""
     return 0 <= len(t.after.pool.entries) <= t.after.pool.capacity
 
 
 def bijection(t: Transition) -> bool:
+    """Resident keys and occupied slots correspond one to one."""
     entries, capacity = t.after.pool.entries, t.after.pool.capacity
     slots = {entry.slot for entry in entries}
     keys = {entry.key for entry in entries}
@@ -71,6 +76,7 @@ def recency_kept(t: Transition) -> bool:
 
 
 def first_leaves(t: Transition) -> bool:
+    """An insert into a full pool removes one entry, the first in eviction order, which is kept."""
     return victim_leaves(t) and recency_kept(t)
 
 

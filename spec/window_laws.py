@@ -98,6 +98,7 @@ def fewest(g: Growth) -> bool:
 
 
 def fewest_dropped(t: WindowTransition) -> bool:
+    """Overflow drops an even number of oldest tokens, the fewest that fit, or all."""
     return all(fewest(g) for g in growths(t))
 
 

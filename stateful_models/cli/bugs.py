@@ -1,7 +1,5 @@
 """`kvref bugs`: which checker catches which exhibit of the museum, after how many operations."""
 
-from collections.abc import Iterator
-from concurrent.futures import Executor
 from importlib.util import find_spec
 from os import cpu_count
 from pathlib import Path
@@ -13,23 +11,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Examined, Exhibited, examined
+from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Examined
+from stateful_models.bugs.methods.wings import each, wings
 from stateful_models.cli.console import complain, output, refuse, telling, writable, write_json
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, BugsDocument, ExhibitLine, written
-
-
-def wings() -> Iterator[Exhibited]:
-    """Every exhibit; those of tensors where torch is installed."""
-    from stateful_models.bugs.methods.caches import cache_wing
-    from stateful_models.bugs.methods.searches import search_wing
-
-    yield from cache_wing()
-    yield from search_wing()
-    if find_spec("torch") is not None:
-        from stateful_models.bugs.methods.tensors import tensor_wing
-
-        yield from tensor_wing()
 
 
 def bugs_command(
@@ -56,19 +42,6 @@ def bugs_command(
     write_json(json, BugsDocument(FORM, written(), [line(row) for row in rows]))
     if not all(row.told for row in rows):
         raise typer.Exit(1)
-
-
-def each(chosen: list[Exhibited], executor: Executor | None) -> Iterator[Examined]:
-    """In their order, whoever is done first."""
-    if executor is None:
-        yield from map(examined, chosen)
-    else:
-        yield from executor.map(by_name, [one.name for one in chosen])
-
-
-def by_name(name: str) -> Examined:
-    """In another process, to which not every exhibit can be sent."""
-    return examined(next(one for one in wings() if one.name == name))
 
 
 def line(row: Examined) -> ExhibitLine:

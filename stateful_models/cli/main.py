@@ -4,11 +4,11 @@
 """
 
 import sys
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
 
+from kvref import __version__
 from stateful_models.cli.bugs import bugs_command
 from stateful_models.cli.check import check_command
 from stateful_models.cli.console import refuse
@@ -34,7 +34,7 @@ app.command("fuzz")(fuzz_command)
 
 def show_version(wanted: bool) -> None:
     if wanted:
-        print(f"kvref {version('kvref')}")
+        print(f"kvref {__version__}")
         raise typer.Exit
 
 

@@ -5,11 +5,12 @@ form only ever gains fields with a default; any other change gets the next versi
 ones stay readable. The JSON Schemas are in `schemas/`.
 """
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+
+from kvref import __version__
 
 
 class ProfileLine(msgspec.Struct, frozen=True):
@@ -248,7 +249,7 @@ DECODER: "Final[msgspec.json.Decoder[AnyDocument]]" = msgspec.json.Decoder(AnyDo
 
 def written() -> str:
     """The version of this kvref."""
-    return version("kvref")
+    return __version__
 
 
 def encoded(document: AnyDocument) -> str:

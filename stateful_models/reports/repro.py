@@ -2,8 +2,8 @@
 
 import re
 from enum import Enum
-from importlib.metadata import version
 
+from kvref import __version__
 from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
 from stateful_models.scopes.manager import ManagerScope
@@ -65,7 +65,7 @@ def repro(target: Target, scope: AnyScope, divergence: Divergence[object, AnyOp]
     return TEMPLATE.format(
         name=target.name,
         laws=", ".join(divergence.laws) or "no single law",
-        version=version("kvref"),
+        version=__version__,
         names=", ".join(sorted(names | ({"pool_of_manager"} if tier else set()))),
         module=module,
         factory=outer,

@@ -220,9 +220,9 @@ class TraceJudge:
         return [charge for pool in self.pools.values() for charge in pool.unaccounted()]
 
 
-def check_trace(path: Path) -> TraceReport:
+def check_trace(path: str | Path) -> TraceReport:
     """Judge one file. Raises `TraceError` if it is no trace, with the line."""
-    reader = TraceReader(path)
+    reader = TraceReader(Path(path))
     judge = TraceJudge(reader)
     for line in reader.records():
         judge.take(line.record, line.number)

@@ -4,12 +4,12 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from torch import Tensor
 
+import kvref
 import stateful_models
 from stateful_models import (
     LRU_REFERENCE,
@@ -146,7 +146,7 @@ def broken() -> Report:
 def test_a_counterexample_is_a_test_that_says_which_version_wrote_it(tmp_path: Path) -> None:
     found = broken().counterexample
     assert found is not None
-    assert f"Written by kvref {version('kvref')}" in found.repro
+    assert f"Written by kvref {kvref.__version__}" in found.repro
     lines = [line for line in found.repro.splitlines() if line.startswith("from ")]
     assert {line.split()[1] for line in lines} == {"stateful_models", Broken.__module__}
     told: dict[str, object] = {}

@@ -1,11 +1,17 @@
-"""Types and behaviour agree: a client module is checked against an installed wheel, strictly."""
+"""Types and behaviour agree: a client module is checked against an installed wheel, strictly.
+
+The wheel is built from this tree, and from the source distribution that this tree makes.
+"""
 
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 from pathlib import Path
 
+import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 from tests.support.paths import ROOT
@@ -13,9 +19,21 @@ from tests.support.paths import ROOT
 CLIENT = ROOT / "tests" / "system" / "typed_client.py"
 
 
-def test_a_typed_client_of_the_installed_wheel(tmp_path: Path) -> None:
+def unpacked_sdist(folder: Path) -> Path:
+    """What the source distribution holds."""
+    (archive,) = SdistBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
+    with tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
+    (tree,) = (one for one in folder.iterdir() if one.is_dir())
+    return tree
+
+
+@pytest.mark.parametrize("source", ["tree", "sdist"])
+def test_a_typed_client_of_the_installed_wheel(tmp_path: Path, source: str) -> None:
     """The wheel lies in an environment of its own; torch, numpy and mypy are taken from here."""
-    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    (tmp_path / "sdist").mkdir()
+    root = ROOT if source == "tree" else unpacked_sdist(tmp_path / "sdist")
+    (wheel,) = WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
     venv.create(tmp_path / "there", with_pip=False)
     python = tmp_path / "there" / "bin" / "python"
     (there,) = (tmp_path / "there" / "lib").glob("*/site-packages")

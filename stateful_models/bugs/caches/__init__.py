@@ -1,4 +1,4 @@
-"""The museum: wrong caches, each an executable subject that every checker must reject.
+"""Wrong caches, each an executable subject that every checker must reject.
 
 `EXHIBITS` says of each which law it breaks first, and after how many operations at the least.
 """

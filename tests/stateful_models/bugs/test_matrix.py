@@ -13,9 +13,9 @@ from stateful_models.bugs.caches import EXHIBITS
 from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Caught, Exhibited, examined
 from stateful_models.bugs.methods.caches import machine, recorded_run
 from stateful_models.bugs.methods.searches import explored_searches, walked
+from stateful_models.bugs.methods.wings import by_name, wings
 from stateful_models.bugs.searches import CLIENTS
 from stateful_models.cli import bugs as bugs_cli
-from stateful_models.cli.bugs import by_name, wings
 from stateful_models.cli.main import app
 from stateful_models.reference.pool import KvrefPool
 from stateful_models.reports.data import BugsDocument, decoded
