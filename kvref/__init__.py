@@ -1,7 +1,5 @@
 """kvref: the reference KV cache of transformer world models that plan with tree search."""
 
-from typing import Final
-
 from kvref.departures import Cause, Departure, OnEvict, Resident
 from kvref.errors import (
     IntegrityError,
@@ -29,7 +27,7 @@ from kvref.records import Fingerprinted
 from kvref.sizing import PoolSizes, RecurScope, SizingProfile, pool_sizes
 from kvref.stats import CacheStats, LookupStats
 
-__version__: Final = "0.1.0"
+__version__: str = "0.1.0"
 
 __all__ = [
     "CacheStats",

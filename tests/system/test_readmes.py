@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,13 +22,18 @@ LONGEST = 200  # lines of the README
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty place to run a README's code in; the modules that it wrote are forgotten again."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "tests").symlink_to(ROOT / "tests")
-    return tmp_path
+    yield tmp_path
+    for one in blocks_of_files():
+        sys.modules.pop(one.removesuffix(".py"), None)
+
+
+def blocks_of_files() -> set[str]:
+    return {one.file for one in every_block() if one.file is not None}
 
 
 def write_files(readme: Path, folder: Path) -> None:

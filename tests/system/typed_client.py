@@ -12,6 +12,7 @@ import torch
 
 import kvref
 import kvref.tensors as kt
+import stateful_models
 
 pool: kvref.KVCachePool[str] = kvref.KVCachePool(4, kvref.EvictionStrategy.PRIORITY)
 assert_type(pool.get(1), str | None)
@@ -88,3 +89,31 @@ batch.prune(torch.tensor([True]))
 
 with kvref.Recorder(manager, "run.jsonl.gz") as recorder:
     assert_type(recorder.failure, BaseException | None)
+
+
+class Mine(stateful_models.PoolSubject):
+    profiles = (stateful_models.LRU_REFERENCE,)
+
+    def start(self, profile: stateful_models.Profile, capacity: int) -> None:
+        self.cache: dict[int, object] = {}
+
+    def get(self, key: int) -> object | None:
+        return self.cache.get(key)
+
+    def set(self, key: int, value: object, rank: float) -> None:
+        self.cache[key] = value
+
+    def clear(self) -> None:
+        self.cache.clear()
+
+
+report = stateful_models.check(Mine, "small")
+assert_type(report, stateful_models.Report)
+assert_type(report.conforms, bool)
+assert_type(report.counterexample, stateful_models.Counterexample | None)
+assert_type(report.statement, str)
+assert_type(kvref.__version__, str)
+
+
+class Windows(stateful_models.WindowSubject):
+    tells_first = False
