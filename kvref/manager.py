@@ -121,6 +121,11 @@ class KVCacheManager(Generic[V]):
         vars(self).update(state)
         self._share_audience()
 
+    @property
+    def busy(self) -> bool:
+        """An operation is under way, or observers are being told of one."""
+        return self._audience.busy
+
     def observe(self, observer: Observer[V]) -> None:
         """Tell `observer` of every operation on every pool, also of those called directly, and of
         each hierarchical lookup; see `kvref.observing`."""

@@ -159,7 +159,7 @@ class Recorder(Records[V]):
 
     def _refuse_in_the_middle(self) -> None:
         """A recording begins and ends between operations: not in an observer, nor in a clear."""
-        if self._manager._audience.busy:
+        if self._manager.busy:
             raise KVCacheReentryError("a recording cannot begin or end within an operation")
 
     def _finish(self) -> None:

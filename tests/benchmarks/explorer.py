@@ -7,6 +7,7 @@ compared, every law evaluated, replays included.
 """
 
 import sys
+import tracemalloc
 from functools import partial
 
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
@@ -55,9 +56,22 @@ def measure(profile: Profile, rounds: int) -> None:
     )
 
 
+def kept(scope: PoolScope) -> None:
+    """Bytes at the peak, for each state: what was visited, two levels, and everything else."""
+    tracemalloc.start()
+    states = Explorer(scope, partial(scope.build, KvrefPool)).run().states
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    policy = scope.profile.policy.name
+    print(
+        f"{policy:8} {scope.label}: {states:,} states, {peak / states:,.0f} bytes each at the peak"
+    )
+
+
 def main(quick: bool) -> None:
     measure(FIFO_REFERENCE, 1 if quick else 25)
     measure(LRU_REFERENCE, 1 if quick else 10)
+    kept(PoolScope(PRIORITY_REFERENCE, 2 if quick else 3, keys=4, objects=3))
     if not quick:
         measure(PRIORITY_REFERENCE, 2)
 
