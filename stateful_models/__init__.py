@@ -70,7 +70,8 @@ from spec.sizing import Config
 from stateful_models.engines.replay import replay
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
-from stateful_models.reports.report import Counterexample, Report, check
+from stateful_models.reports.check import check
+from stateful_models.reports.report import Counterexample, Report
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.windows import WindowScope
