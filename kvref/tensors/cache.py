@@ -5,7 +5,6 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor
 
-from kvref.dropping import drop
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
 from kvref.tensors.blocks import (
     Room,
@@ -23,6 +22,7 @@ from kvref.tensors.blocks import (
 )
 from kvref.tensors.changes import Tokens, append, remove, select
 from kvref.tensors.layout import Device, Held, Layout, Mask, layout, newest, selection
+from kvref.window_drop import drop
 
 
 class Cache:

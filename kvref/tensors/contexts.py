@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from kvref.arguments import as_env, as_key, as_size, as_tuple
-from kvref.dropping import drop
 from kvref.errors import (
     KVCacheReentryError,
     KVCacheTypeError,
@@ -27,6 +26,7 @@ from kvref.tensors.blocks import joined, without_oldest
 from kvref.tensors.hashing import hash_states, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
+from kvref.window_drop import drop
 
 
 class Missing(NamedTuple):

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from kvref.arguments import as_count, as_size
-from kvref.dropping import drop
 from kvref.errors import KVCacheTypeError, KVCacheValueError, SealedError, show
 from kvref.tensors.blocks import (
     Block,
@@ -25,6 +24,7 @@ from kvref.tensors.changes import Tokens, remove, select
 from kvref.tensors.hashing import salted_hash_state
 from kvref.tensors.layers import Layers
 from kvref.tensors.layout import Device, Held, Layout, Mask, layout, newest, selection
+from kvref.window_drop import drop
 
 
 class KeysValues(Layers):

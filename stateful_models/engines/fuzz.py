@@ -31,7 +31,7 @@ from msgspec import Meta
 from spec.profile import Profile
 from stateful_models.engines.check import AnyOp, AnyScope, pool_factories
 from stateful_models.engines.judge import Divergence
-from stateful_models.engines.machines.scopes import (
+from stateful_models.engines.machines.any_scope import (
     Coverage,
     DivergedError,
     ManagerScopeMachine,

@@ -1,1 +1,1 @@
-"""What was found, for people and for programs: words, timelines, tables, reproductions."""
+"""What was found, for people and for programs: words, timelines, tables, reproductions, data."""

@@ -1,1 +1,1 @@
-"""Recorded runs: format, reader, writer, judge."""
+"""Recorded runs: format (every field), reader, writer, judge; pool and live follow one pool."""

@@ -78,7 +78,7 @@ PLANTED = [
     ("stateful_models/novelty/__init__.py", "", "in layers"),
     ("spec/pool.py", "import msgspec", "standard library only"),
     ("kvref/pool.py", "import spec.pool", "its oracle"),
-    ("kvref/dropping.py", "import torch", "inside kvref.tensors"),
+    ("kvref/window_drop.py", "import torch", "inside kvref.tensors"),
 ]
 
 

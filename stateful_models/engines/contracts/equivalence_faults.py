@@ -64,7 +64,7 @@ def slot_0(self: KVCachePool[object], key: int, value: object, rank: float) -> t
     return 0, gone
 
 
-DROPS_SINGLY: Final = Fault("kvref.dropping", "drop", drops_singly)
+DROPS_SINGLY: Final = Fault("kvref.window_drop", "drop", drops_singly)
 SIZES_FOR_ONE: Final = Fault(THERE, "pool_sizes", sizes_for_one)
 OLDEST_GOES: Final = Fault("kvref.policy", "PriorityOrder.victim", oldest)
 TOUCHES: Final = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
-from kvref import dropping
+from kvref import window_drop
 from kvref.arguments import as_env
 from kvref.errors import KVCacheError
 from kvref.policy import EvictionStrategy, FifoOrder, LruOrder, PriorityOrder
@@ -42,7 +42,7 @@ def same_drop(capacity: int) -> Theorem:
         assert 1 <= room <= 2 * capacity
         assert 0 <= size <= room
         assert 0 <= new <= room
-        gone = dropping.drop(room, size, new)
+        gone = window_drop.drop(room, size, new)
         assert gone == drop(room, size, new)
 
     return theorem

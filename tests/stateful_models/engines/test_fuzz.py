@@ -12,7 +12,7 @@ from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
 from stateful_models.bugs.caches.ring import UpdateMoves
 from stateful_models.cli.main import app
 from stateful_models.engines.fuzz import STEPS, Campaign, Found, Fuzzed, Run, Store, parts, run
-from stateful_models.engines.machines.scopes import Coverage
+from stateful_models.engines.machines.any_scope import Coverage
 from stateful_models.reference.target import KVREF
 from stateful_models.subjects.target import Target
 from tests.support.command import result
