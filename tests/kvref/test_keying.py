@@ -1,6 +1,7 @@
 """K1 to K3: keys depend on the bytes in C order, and on nothing else."""
 
 import array
+import ctypes
 import os
 import subprocess
 import sys
@@ -82,6 +83,8 @@ MIXED = np.array([(1, object())], dtype=[("a", "i4"), ("b", "O")])
         [1.0],
         np.array([object()]),
         MIXED,
+        np.zeros(2, dtype=[("when", "M8[s]"), ("what", "O")]),  # offers no buffer at all
+        (ctypes.py_object * 2)(),  # offers one, of addresses
     ],
     ids=lambda v: type(v).__name__,
 )

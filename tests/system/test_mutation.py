@@ -64,7 +64,7 @@ def test_patterns_choose_modules_and_tests() -> None:
     assert "tests/stateful_models/engines/test_search_protocol.py" in selected(
         ["spec.search.x_step__mutmut_*"]
     )
-    assert "tests/kvref" in selected(["kvref.pool.x_f__mutmut_*"])
+    assert "tests/kvref/test_pool.py" in selected(["kvref.pool.x_f__mutmut_*"])
 
 
 def test_properties_are_what_mutmut_skips_and_cosmic_ray_mutates() -> None:
