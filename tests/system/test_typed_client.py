@@ -6,6 +6,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from tests.support.paths import ROOT
@@ -13,8 +14,15 @@ from tests.support.paths import ROOT
 CLIENT = ROOT / "tests" / "system" / "typed_client.py"
 
 
-def test_a_typed_client_of_the_installed_wheel(tmp_path: Path) -> None:
-    """The wheel lies in an environment of its own; torch, numpy and mypy are taken from here."""
+def test_a_typed_client_of_the_installed_wheel(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The wheel lies in an environment of its own; torch, numpy and mypy are taken from here.
+
+    What mypy made of torch is kept in pytest's own cache, where there is one.
+    """
+    cached = request.config.pluginmanager.hasplugin("cacheprovider")
+    cache = request.config.cache.mkdir("typed_client") if cached else tmp_path / "cache"
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     venv.create(tmp_path / "there", with_pip=False)
     python = tmp_path / "there" / "bin" / "python"
@@ -28,7 +36,7 @@ def test_a_typed_client_of_the_installed_wheel(tmp_path: Path) -> None:
         [
             *(sys.executable, "-I", "-m", "mypy"),
             *("--strict", "--python-executable", str(python)),
-            *("--cache-dir", str(tmp_path / "cache"), str(client)),
+            *("--cache-dir", str(cache), str(client)),
         ],
         cwd=tmp_path,
         capture_output=True,

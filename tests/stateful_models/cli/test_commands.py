@@ -65,12 +65,12 @@ def test_kvref_conforms_at_small_scope(tmp_path: Path) -> None:
 
 def test_selection_by_policy_and_ownership(tmp_path: Path) -> None:
     run = kvref(
-        "check", "--scope=small", "--policy=lru", "--ownership=sealed", "--no-symmetry",
+        "check", "--scope=small", "--policy=fifo", "--ownership=sealed", "--no-symmetry",
         "--jobs=1", "--json", tmp_path / "out.json",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
-    assert {(row["policy"], row["ownership"]) for row in rows} == {("lru", "sealed")}
+    assert {(row["policy"], row["ownership"]) for row in rows} == {("fifo", "sealed")}
     assert all(row["states"] == row["represented"] for row in rows)
 
 
