@@ -1,17 +1,18 @@
 """Where the tensors of tests live: on the CPU, and on CUDA in the GPU tier (`pytest -m gpu`).
 
 One thread a process, here and in processes that tests start: the tensors are small, and `-n auto`
-has a process for every core.
+has a process for every core. Where a test asks for more threads they wait without a core.
 """
 
+import gc
 import os
 from collections import Counter
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 import torch
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -28,6 +29,12 @@ def device(request: pytest.FixtureRequest) -> str:
         return "cpu"
     found: str = request.getfixturevalue("cuda")
     return found
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for among what tests make, not among all that was imported for them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

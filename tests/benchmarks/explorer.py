@@ -44,7 +44,7 @@ def specified(scope: PoolScope) -> int:
 
 
 def measure(profile: Profile, rounds: int) -> None:
-    scope = PoolScope(profile, 3, keys=4, objects=3)
+    scope = PoolScope(profile, 3, keys=4, objects=3 if rounds > 1 else 1)
     count = specified(scope)
     assert count == checked(scope), "the same transitions"
     contestants = {"checked": lambda: checked(scope), "spec": lambda: specified(scope)}

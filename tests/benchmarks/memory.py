@@ -123,7 +123,7 @@ def growth(taken: list[Sample]) -> tuple[float, float]:
 
 def main(quick: bool) -> None:
     for ownership in Ownership:
-        taken = samples(ownership, 1_020 if quick else 100_000)
+        taken = samples(ownership, 510 if quick else 100_000)
         print(f"{ownership.name}: bytes held by Python, by the pools' tensors")
         for one in taken:
             print(f"  after {one.steps:7,} steps {one.python:10,} {one.tensors:10,}")

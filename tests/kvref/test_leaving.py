@@ -33,6 +33,7 @@ from stateful_models.reference.listening import DemotingManager, FinalizedPool, 
 from stateful_models.scopes.demoting import DemotingScope
 from stateful_models.scopes.pool import PoolScope
 from tests.support.exploring import explore_manager, explore_pool
+from tests.support.night import NIGHT
 
 CONFIG = SimpleNamespace(game_segment_length=1, num_simulations=2)
 
@@ -58,7 +59,8 @@ def test_a_finalizer_finds_the_books_closed(profile: Profile, capacity: int) -> 
 @pytest.mark.parametrize("profile", DemotingManager.profiles, ids=repr)
 def test_a_listener_that_demotes_is_specified(profile: Profile) -> None:
     """Also into a pool that is cleared with the one that it demotes from (`spec.listening`)."""
-    report = explore_manager(DemotingScope(profile, Config(1, 1), 2, 2), DemotingManager)
+    envs = 2 if NIGHT else 1
+    report = explore_manager(DemotingScope(profile, Config(1, 1), envs, 2), DemotingManager)
     assert report.divergence is None
     assert report.missing == frozenset()
 

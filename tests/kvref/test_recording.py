@@ -28,6 +28,7 @@ from kvref import (
     hash_state,
 )
 from kvref.policy import PriorityOrder
+from kvref.records import LONGEST_LINE
 from kvref.tensors import KeysValues
 from stateful_models.traces.format import TraceError
 from stateful_models.traces.judge import TraceJudge, TraceReport, check_trace
@@ -458,8 +459,8 @@ def test_every_priority_can_be_recorded_and_read(tmp_path: Path) -> None:
 
 
 def test_a_clear_of_very_many_is_recorded_in_parts(tmp_path: Path) -> None:
-    """100,000 entries; altering one of those that a part lists is found."""
-    size = 100_000
+    """20,000 entries, more than a line holds; altering one that a part lists is found."""
+    size = 20_000
     sizes = SimpleNamespace(game_segment_length=1, num_simulations=size)
     manager: KVCacheManager[int] = KVCacheManager(sizes, 1)
     for number in range(size):
@@ -470,6 +471,7 @@ def test_a_clear_of_very_many_is_recorded_in_parts(tmp_path: Path) -> None:
     report = check_trace(path)
     assert report.accepted
     assert report.counts["Leaving"] > 10
+    assert path.stat().st_size > LONGEST_LINE
     lines = path.read_text().splitlines(keepends=True)
     at = next(n for n, line in enumerate(lines) if '"op":"leaving"' in line)
     for old, new in (('"slot":7,', '"slot":8,'), ('"fp":"0000000000000007"', f'"fp":"{"f" * 16}"')):

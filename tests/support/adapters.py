@@ -192,6 +192,12 @@ class SearchSafe(KvrefManager):
     profiles = (Profile(sizing=Sizing.SEARCH_SAFE),)
 
 
+def search_safe_by_a_function(
+    profile: Profile, config: Config, envs: int, objects: int
+) -> SearchSafe:
+    return SearchSafe(profile, config, envs, objects)
+
+
 def refused_arguments(profile: Profile) -> None:
     raise AssertionError
 

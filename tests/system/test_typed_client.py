@@ -29,8 +29,15 @@ def unpacked_sdist(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("source", ["tree", "sdist"])
-def test_a_typed_client_of_the_installed_wheel(tmp_path: Path, source: str) -> None:
-    """The wheel lies in an environment of its own; torch, numpy and mypy are taken from here."""
+def test_a_typed_client_of_the_installed_wheel(
+    tmp_path: Path, source: str, request: pytest.FixtureRequest
+) -> None:
+    """The wheel lies in an environment of its own; torch, numpy and mypy are taken from here.
+
+    What mypy made of torch is kept in pytest's own cache, where there is one.
+    """
+    cached = request.config.pluginmanager.hasplugin("cacheprovider")
+    cache = request.config.cache.mkdir(f"typed_client_{source}") if cached else tmp_path / "cache"
     (tmp_path / "sdist").mkdir()
     root = ROOT if source == "tree" else unpacked_sdist(tmp_path / "sdist")
     (wheel,) = WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
@@ -46,7 +53,7 @@ def test_a_typed_client_of_the_installed_wheel(tmp_path: Path, source: str) -> N
         [
             *(sys.executable, "-I", "-m", "mypy"),
             *("--strict", "--python-executable", str(python)),
-            *("--cache-dir", str(tmp_path / "cache"), str(client)),
+            *("--cache-dir", str(cache), str(client)),
         ],
         cwd=tmp_path,
         capture_output=True,

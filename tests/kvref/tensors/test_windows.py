@@ -57,9 +57,13 @@ def test_overflow_on_several_threads(
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_overlapping_copy_fails_where_it_should(threads: int) -> None:
     """One row raises. Several rows may go wrong in silence; kvref's test above must not."""
-    layer = torch.randn(1, 1, 6, 4)
-    with pytest.raises(RuntimeError):
-        layer[:, :, :4] = layer[:, :, 2:6]
+    layer, before = torch.randn(1, 1, 6, 4), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with pytest.raises(RuntimeError):
+            layer[:, :, :4] = layer[:, :, 2:6]
+    finally:
+        torch.set_num_threads(before)
 
 
 BAD = [

@@ -14,7 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from spec.profile import LRU_REFERENCE
+from spec.sizing import Config
+from stateful_models.scopes.manager import ManagerScope
+from tests.support.adapters import MinimalManager, RecurFirst
 from tests.support.command import Ran, kvref, result
+from tests.support.exploring import explore_manager
+from tests.support.night import NIGHT
 from tests.support.paths import ROOT, TRACES
 
 SMALL = ("--scope=small", "--jobs=1")
@@ -58,18 +64,20 @@ def test_kvref_conforms_at_small_scope(tmp_path: Path) -> None:
 
 def test_selection_by_policy_and_ownership(tmp_path: Path) -> None:
     run = kvref(
-        "check", "--scope=small", "--policy=lru", "--ownership=sealed", "--no-symmetry",
+        "check", "--scope=small", "--policy=fifo", "--ownership=sealed", "--no-symmetry",
         "--jobs=1", "--json", tmp_path / "out.json",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     rows = result(tmp_path / "out.json")["rows"]
-    assert {(row["policy"], row["ownership"]) for row in rows} == {("lru", "sealed")}
+    assert {(row["policy"], row["ownership"]) for row in rows} == {("fifo", "sealed")}
     assert all(row["states"] == row["represented"] for row in rows)
 
 
 @pytest.mark.parametrize("name", ["CachetoolsLru", "CachetoolsFifo"])
 def test_a_peer_from_the_registry_conforms(name: str) -> None:
-    run = kvref("check", f"tests.support.adapters:{name}", "--jobs=1")
+    """At the default scope by night."""
+    scope = ("--jobs=2",) if NIGHT else SMALL
+    run = kvref("check", f"tests.support.adapters:{name}", *scope)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "as to answers only" in run.stdout, "what a black box does not establish is said"
     assert "Not judged" in run.stdout
@@ -78,7 +86,7 @@ def test_a_peer_from_the_registry_conforms(name: str) -> None:
 
 def test_a_semantic_choice_makes_the_difference() -> None:
     """cachetools' FIFO renews on update: right under the profile that says so, wrong otherwise."""
-    run = kvref("check", "tests.support.adapters:CachetoolsFifoAsIfKeepingAge", "--jobs=1")
+    run = kvref("check", "tests.support.adapters:CachetoolsFifoAsIfKeepingAge", *SMALL)
     assert run.returncode == 1
     assert "set k0" in run.stdout
 
@@ -116,7 +124,7 @@ def test_a_broken_cache_is_shown_and_reproduced(tmp_path: Path) -> None:
 
 def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
     repro = tmp_path / "test_repro.py"
-    subject = "stateful_models.bugs.caches.lookup_asks_both:LookupAsksBoth"
+    subject = "tests.support.adapters:RecurFirst"
     run = kvref("check", subject, *SMALL, "--repro", repro)
     assert run.returncode == 1
     assert "M3 lookup order" in run.stdout
@@ -158,7 +166,7 @@ def test_a_broken_manager_is_reproduced(tmp_path: Path) -> None:
     ],
 )
 def test_an_unusable_subject_is_one_clear_line(subject: str, words: tuple[str, ...]) -> None:
-    refused(kvref("check", subject, "--jobs=1"), *words)
+    refused(kvref("check", subject, *SMALL), *words)
 
 
 USAGE = pytest.mark.parametrize(
@@ -180,26 +188,38 @@ USAGE = pytest.mark.parametrize(
 )
 
 
+BY_NIGHT = pytest.mark.skipif(not NIGHT, reason="a black box of two environments: by night")
+
+
 @pytest.mark.parametrize(
-    ("name", "rows"), [("made_by_a_function", 1), ("UntoldSlots", 1), ("manager_by_a_function", 3)]
+    ("name", "rows"),
+    [
+        ("made_by_a_function", 1),
+        ("UntoldSlots", 1),
+        ("search_safe_by_a_function", 3),
+        pytest.param("manager_by_a_function", 3, marks=BY_NIGHT),
+    ],
 )
 def test_right_caches_conform_however_they_are_made(name: str, rows: int) -> None:
     """One profile is claimed: a row for the pool; for a manager, two of its pools and itself."""
     run = kvref("check", f"tests.support.adapters:{name}", *SMALL)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.count("conforms") == rows + 1, run.stdout
+    shown = "search-safe" in run.stdout
+    assert shown == name.startswith("search_safe"), "a choice that is not the usual one is shown"
+
+
+def test_a_manager_that_offers_the_least_conforms() -> None:
+    """One environment of a black box; its pools alone are checked where its lookup is wrong."""
+    scope = ManagerScope(LRU_REFERENCE, Config(1, 1, 1), envs=1, keys=2)
+    assert explore_manager(scope, MinimalManager).divergence is None
+    assert explore_manager(scope, RecurFirst).divergence is not None
 
 
 def test_a_factory_that_cannot_travel_gets_one_process() -> None:
     run = kvref("check", "tests.support.adapters:LOCAL", "--scope=small", "--jobs=2")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "one process" in run.stderr
-
-
-def test_search_safe_sizes_can_be_checked() -> None:
-    run = kvref("check", "tests.support.adapters:SearchSafe", *SMALL)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "search-safe" in run.stdout, "a choice that is not the usual one is shown"
 
 
 def test_an_exit_is_no_verdict() -> None:
@@ -219,7 +239,7 @@ def test_a_full_disk_is_one_clear_line() -> None:
         pytest.skip("there is no /dev/full here")
     with open("/dev/full", "w") as full:
         run = subprocess.run(
-            [sys.executable, "-m", "stateful_models", "check", "--scope=small", "--jobs=1"],
+            [sys.executable, "-m", "stateful_models", "check", *SMALL, "--ownership=sealed"],
             cwd=ROOT,
             stdout=full,
             stderr=subprocess.PIPE,

@@ -1,4 +1,8 @@
-"""CrossHair says of every condition what the ledger says, and refutes every planted fault."""
+"""CrossHair says of every condition what the ledger says, and refutes every planted fault.
+
+At the ledger's capacity by night and in `kvref contracts`; in every run at the least one at which
+every planted fault shows: two entries, of which one goes.
+"""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -12,8 +16,15 @@ from stateful_models.cli.main import app
 from stateful_models.engines.contracts import canaries
 from stateful_models.engines.contracts.ledger import CONDITIONS, Outcome, departures, ledger, run
 from stateful_models.engines.contracts.symbolic import Judgement, Verdict
+from tests.support.night import NIGHT
 
 CAPACITY = 3
+QUICK = {
+    "M1 init set": 1,  # a manager has four pools, and at 1 each may still hold the key or not
+    "M3 lookup": 1,
+    "M6 lookup": 1,
+    "W1 update": 3,  # with two tokens of room, what is kept is the newest and the oldest at once
+}
 SECONDS = 120.0  # of processor time; the slowest takes 20 on a busy machine
 CONFIRMED = Judgement(Verdict.CONFIRMED, "", 0.0)
 UNCONFIRMED = Judgement(Verdict.UNCONFIRMED, "", 0.0)
@@ -46,8 +57,9 @@ def test_a_canary_that_sings_falsely_is_told() -> None:
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_condition_is_as_the_ledger_says(name: str, executor: ProcessPoolExecutor) -> None:
-    (outcome,) = run((name,), CAPACITY, SECONDS, executor)
-    assert departures((outcome,), CAPACITY) == ()
+    capacity = CAPACITY if NIGHT else QUICK.get(name, 2)
+    (outcome,) = run((name,), capacity, SECONDS, executor)
+    assert departures((outcome,), capacity) == ()
     confirmed = outcome.claim.verdict is Verdict.CONFIRMED
     assert confirmed == (ledger()[name].confirmed >= CAPACITY)
 

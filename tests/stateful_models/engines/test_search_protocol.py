@@ -169,7 +169,11 @@ def test_random_searches_beyond_the_scope_keep_the_laws(policy: Policy, scope: R
                 assert search_broken(seen) == ()
 
 
-def test_the_command_prints_formula_and_searches() -> None:
+def test_the_command_prints_formula_and_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the cases those that break, and two searches kept: each is explored above."""
+    monkeypatch.setattr("stateful_models.cli.search.UNCLEARED", (1, 2))
+    broken = tuple(case for case in CASES if not case.holds)
+    monkeypatch.setattr("stateful_models.cli.search.CASES", broken)
     told = CliRunner().invoke(app, ["search", "--envs", "1", "--simulations", "2"])
     assert told.exit_code == 0
     assert "recur = simulations * environments" in told.output
@@ -180,5 +184,6 @@ def test_the_command_prints_formula_and_searches() -> None:
 def test_a_wrong_expectation_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = (Case("not so", replace(BASE, client=SearchClient(1, Keying.STATE)), True),)
     monkeypatch.setattr("stateful_models.cli.search.CASES", wrong)
+    monkeypatch.setattr("stateful_models.cli.search.UNCLEARED", (1, 2))
     told = CliRunner().invoke(app, ["search", "--envs", "1", "--simulations", "1"])
     assert told.exit_code == 1

@@ -1,5 +1,7 @@
 """The six recorded runs and their verdicts, as an independent replay established them."""
 
+from functools import cache
+
 import pytest
 
 from spec.profile import Ownership, Policy
@@ -7,6 +9,7 @@ from stateful_models.traces.judge import TraceReport, check_trace
 from tests.support.paths import TRACES
 
 
+@cache
 def judged(letter: str) -> TraceReport:
     (path,) = TRACES.glob(f"{letter}_*.jsonl.gz")
     return check_trace(path)
