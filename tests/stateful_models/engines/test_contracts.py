@@ -14,7 +14,15 @@ from typer.testing import CliRunner
 from kvref.policy import PriorityOrder
 from stateful_models.cli.main import app
 from stateful_models.engines.contracts import canaries
-from stateful_models.engines.contracts.ledger import CONDITIONS, Outcome, departures, ledger, run
+from stateful_models.engines.contracts.ledger import (
+    BRIEF,
+    CONDITIONS,
+    Outcome,
+    departures,
+    examined,
+    ledger,
+    run,
+)
 from stateful_models.engines.contracts.symbolic import Judgement, Verdict
 from tests.support.night import NIGHT
 
@@ -23,7 +31,6 @@ QUICK = {
     "M1 init set": 1,  # a manager has four pools, and at 1 each may still hold the key or not
     "M3 lookup": 1,
     "M6 lookup": 1,
-    "same set of any keys": 3,  # its fault is found in time among more keys
     "W1 update": 3,  # with two tokens of room, what is kept is the newest and the oldest at once
 }
 SECONDS = 120.0  # of processor time; the slowest takes 20 on a busy machine
@@ -60,6 +67,8 @@ def test_a_canary_that_sings_falsely_is_told() -> None:
 def test_condition_is_as_the_ledger_says(name: str, executor: ProcessPoolExecutor) -> None:
     capacity = CAPACITY if NIGHT else QUICK.get(name, 2)
     (outcome,) = run((name,), capacity, SECONDS, executor)
+    if outcome.planted.verdict is Verdict.UNCONFIRMED:  # BRIEF is too brief on a busy machine
+        outcome = executor.submit(examined, name, capacity, 10 * BRIEF).result()
     assert departures((outcome,), capacity) == ()
     confirmed = outcome.claim.verdict is Verdict.CONFIRMED
     assert confirmed == (ledger()[name].confirmed >= CAPACITY)
