@@ -27,7 +27,9 @@ NEW = torch.randn(2, 2, 2, 2, 4)  # K and V of two tokens: (2, environments, hea
 
 class Config:
     game_segment_length = 5
-    num_simulations = SIMULATIONS
+
+    def __init__(self, num_simulations: int) -> None:
+        self.num_simulations = num_simulations
 
 
 class Sample(NamedTuple):
@@ -41,9 +43,12 @@ class Sample(NamedTuple):
 class Run:
     """A search session that goes on and on."""
 
-    def __init__(self, ownership: Ownership, on_evict: OnEvict[KeysValues] | None) -> None:
+    def __init__(
+        self, ownership: Ownership, on_evict: OnEvict[KeysValues] | None, simulations: int
+    ) -> None:
+        self.simulations = simulations
         self.manager: KVCacheManager[KeysValues] = KVCacheManager(
-            Config(),
+            Config(simulations),
             2,
             ownership=ownership,
             eviction_strategy=EvictionStrategy.LRU,
@@ -72,7 +77,7 @@ class Run:
             for _ in range(MOVES):
                 self.session.root(ENVS, roots)
                 nodes = [roots]
-                for _ in range(SIMULATIONS):
+                for _ in range(self.simulations):
                     nodes.append(self.step(self.random.choice(nodes), recurrent=True))
                     yield
                 roots = self.step(roots, recurrent=False)
@@ -94,15 +99,18 @@ class Run:
 
 @torch.no_grad()
 def samples(
-    ownership: Ownership, steps: int, on_evict: OnEvict[KeysValues] | None = None
+    ownership: Ownership,
+    steps: int,
+    on_evict: OnEvict[KeysValues] | None = None,
+    simulations: int = SIMULATIONS,
 ) -> list[Sample]:
     """Ten of them, the first after a tenth of the steps, each right before recur is cleared."""
-    run, taken = Run(ownership, on_evict), list[Sample]()
+    run, taken = Run(ownership, on_evict, simulations), list[Sample]()
     tracemalloc.start()
     try:
-        period, due = SIMULATIONS + 1, 1
+        period, due = simulations + 1, 1
         for number, _ in enumerate(run.steps(), 1):
-            if number >= due * steps // 10 and number % period == SIMULATIONS:
+            if number >= due * steps // 10 and number % period == simulations:
                 gc.collect()
                 taken.append(Sample(number, tracemalloc.get_traced_memory()[0], run.held()))
                 due += 1
@@ -123,7 +131,7 @@ def growth(taken: list[Sample]) -> tuple[float, float]:
 
 def main(quick: bool) -> None:
     for ownership in Ownership:
-        taken = samples(ownership, 510 if quick else 100_000)
+        taken = samples(ownership, 110, None, 10) if quick else samples(ownership, 100_000)
         print(f"{ownership.name}: bytes held by Python, by the pools' tensors")
         for one in taken:
             print(f"  after {one.steps:7,} steps {one.python:10,} {one.tensors:10,}")

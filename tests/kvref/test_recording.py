@@ -33,6 +33,7 @@ from kvref.tensors import KeysValues
 from stateful_models.traces.format import TraceError
 from stateful_models.traces.judge import TraceJudge, TraceReport, check_trace
 from stateful_models.traces.reader import TraceReader
+from tests.support.night import NIGHT
 
 Record = dict[str, Any]
 CONFIG = SimpleNamespace(game_segment_length=3, num_simulations=2)
@@ -378,6 +379,9 @@ def first_bad(found: TraceReport | TraceError) -> int | None:
     return min((breach.line for breach in found.breaches.values()), default=None)
 
 
+TRIES = 60 if NIGHT else 15  # places in a recording
+
+
 @pytest.mark.parametrize("alteration", ALTERATIONS, ids=lambda f: f.__name__)
 def test_any_altered_record_is_rejected(
     tmp_path: Path, recorded: list[Record], alteration: Callable[[Record], Iterator[Record]]
@@ -389,7 +393,7 @@ def test_any_altered_record_is_rejected(
         for changed in alteration(record)
     ]
     assert choices
-    for place, changed in random.Random(3).sample(choices, min(len(choices), 60)):
+    for place, changed in random.Random(3).sample(choices, min(len(choices), TRIES)):
         bad = first_bad(verdict(tmp_path, [*recorded[:place], changed, *recorded[place + 1 :]]))
         assert bad is not None, changed
         assert bad >= place + 1, (changed, bad)
@@ -399,7 +403,7 @@ def test_any_altered_record_is_rejected(
 
 def test_any_dropped_record_is_rejected(tmp_path: Path, recorded: list[Record]) -> None:
     """At the gap; or, with the rest renumbered, at the latest by the tally in the end record."""
-    for place in random.Random(4).sample(range(1, len(recorded) - 1), 60):
+    for place in random.Random(4).sample(range(1, len(recorded) - 1), TRIES):
         gap = [*recorded[:place], *recorded[place + 1 :]]
         assert first_bad(verdict(tmp_path, gap)) == place + 1
         renumbered = [gap[0], *({**one, "i": i} for i, one in enumerate(gap[1:]))]
@@ -409,7 +413,7 @@ def test_any_dropped_record_is_rejected(tmp_path: Path, recorded: list[Record]) 
 
 
 def test_swapped_records_are_rejected(tmp_path: Path, recorded: list[Record]) -> None:
-    for place in random.Random(5).sample(range(1, len(recorded) - 2), 30):
+    for place in random.Random(5).sample(range(1, len(recorded) - 2), TRIES):
         swapped = [*recorded[:place], recorded[place + 1], recorded[place], *recorded[place + 2 :]]
         assert first_bad(verdict(tmp_path, swapped)) == place + 1
 

@@ -6,7 +6,15 @@ from typing import ClassVar
 import cachetools
 
 from spec.ops import Tier
-from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, FifoUpdate, Policy, Profile, Sizing
+from spec.profile import (
+    FIFO_REFERENCE,
+    LRU_REFERENCE,
+    FifoUpdate,
+    Ownership,
+    Policy,
+    Profile,
+    Sizing,
+)
 from spec.sizing import Config
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.subjects.aspects import Aspect
@@ -189,7 +197,7 @@ def manager_by_a_function(
 
 
 class SearchSafe(KvrefManager):
-    profiles = (Profile(sizing=Sizing.SEARCH_SAFE),)
+    profiles = (Profile(ownership=Ownership.SEALED, sizing=Sizing.SEARCH_SAFE),)
 
 
 def search_safe_by_a_function(

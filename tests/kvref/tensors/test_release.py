@@ -15,6 +15,13 @@ from tests.support.making import append, pieces, storages, window
 from tests.support.night import NIGHT
 
 
+@pytest.fixture(scope="module", autouse=True)
+def only_ours() -> None:
+    """What earlier tests left, in caches of torch and of Hypothesis, is not looked through."""
+    gc.collect()
+    gc.freeze()
+
+
 def alive() -> int:
     """Bytes of the storages of all tensors that there are in this process, each counted once."""
     gc.collect()

@@ -20,6 +20,7 @@ from tests.support.command import result
 MOVES = Target("m:UpdateMoves", UpdateMoves, None, UpdateMoves.profiles, False)
 TWICE = Target("m:LookupCountsTwice", None, LookupCountsTwice, LookupCountsTwice.profiles)
 LEAST = "tests.support.adapters:CachetoolsLru"  # one part to fuzz
+EACH = 30  # examples
 RING = "stateful_models.bugs.caches.ring:UpdateMoves"
 
 
@@ -55,13 +56,13 @@ def test_of_a_manager_its_pools_and_itself_are_fuzzed(tmp_path: Path) -> None:
 def test_kvref_passes_and_every_situation_occurs(tmp_path: Path) -> None:
     record = Campaign("kvref")
     for part in parts(KVREF):
-        ran = run("kvref", part, 7, Store(tmp_path), 60)
+        ran = run("kvref", part, 7, Store(tmp_path), EACH)
         assert ran.found is None
         record.add(ran)
     codes = [f"P{n}" for n in (*range(1, 11), 12)] + [f"R{n}" for n in range(1, 6)]
     assert record.occurred == sorted([*codes, "M1", "M3", "M4", "M6", "M7"])
     assert record.deepest >= STEPS - 1 >= 50 - 1
-    assert record.examples >= 2 * 60
+    assert record.examples >= 2 * EACH
 
 
 def test_seeds_differ_and_repeat(tmp_path: Path) -> None:

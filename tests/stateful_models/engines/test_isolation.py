@@ -100,7 +100,7 @@ def test_kvrefs_manager_does_not_interfere(profile: Profile, watched: int) -> No
     apart = profile.recur_scope is RecurScope.PER_ENV
     scope = IsolationScope(profile, simulations=2 if apart else 1)
     law = M5 if apart else M2
-    depth = None if NIGHT and profile is not LRU_REFERENCE else 5
+    depth = (5 if profile is LRU_REFERENCE else None) if NIGHT else 3
     seen = run(scope, Driven(scope, KvrefManager), law, depth=depth, watched=EnvId(watched))
     assert seen.found == ()
     assert seen.closed == (depth is None)

@@ -175,7 +175,7 @@ def test_manager_states_are_those_derived_on_paper() -> None:
 
 
 def test_manager_renaming_loses_nothing() -> None:
-    scope = ManagerScope(LRU_REFERENCE, Config(1, 1), envs=2, keys=2)
+    scope = ManagerScope(FIFO_REFERENCE, Config(1, 1), envs=2, keys=2)
     reduced, plain = explore_manager(scope), explore_manager(scope, symmetric=False)
     assert reduced.represented == plain.states
     assert reduced.states < plain.states
