@@ -90,7 +90,9 @@ def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
     return shortest([sample(s, partial(s.build, subject), 3 * HISTORIES) for s in scopes])
 
 
-def machine(subject: type[PoolSubject] | type[ManagerSubject]) -> Caught | None:
+def machine(
+    subject: type[PoolSubject] | type[ManagerSubject], examples: int = 4 * EXAMPLES
+) -> Caught | None:
     """One run of a campaign; what it finds is cut down by leaving operations out."""
     if issubclass(subject, ManagerSubject):
         part = Fuzzed("manager", None, cast(ManagerFactory, subject), subject.profiles)
@@ -98,7 +100,7 @@ def machine(subject: type[PoolSubject] | type[ManagerSubject]) -> Caught | None:
         part = Fuzzed("pool", cast(PoolFactory, subject), None, subject.profiles)
     with TemporaryDirectory() as folder:
         store, phases = Store(Path(folder)), (Phase.generate,)
-        found = run(subject.__name__, part, 0, store, 4 * EXAMPLES, phases).found
+        found = run(subject.__name__, part, 0, store, examples, phases).found
     if found is None:
         return None
     if isinstance(found.scope, ManagerScope):
