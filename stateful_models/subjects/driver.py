@@ -1,8 +1,8 @@
 """What turns operations into calls of the methods that an adapter's author wrote."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import nan
-from typing import Protocol, TypeVar, assert_never
+from typing import Final, Protocol, assert_never
 
 from spec.ops import (
     Census,
@@ -26,7 +26,6 @@ from spec.ops import (
     Peek,
     PoolOp,
     Read,
-    Ref,
     Refused,
     Reread,
     ResetAllStats,
@@ -41,9 +40,9 @@ from spec.ops import (
 )
 from stateful_models.subjects.aspects import EVERYTHING, Aspect
 from stateful_models.subjects.client import Client
+from stateful_models.subjects.protocol import Retaining
 
-O = TypeVar("O")  # noqa: E741 - operations, as in the scopes
-D = TypeVar("D", bound="Drivable")
+CLIENT_OPS: Final = (Read, Write, Reread, Rewrite)
 NO_KEY = "no key"  # what stands for a key that must be refused
 NO_ENV = "no env"  # what stands for an environment id that must be refused
 
@@ -98,8 +97,8 @@ class ManagerCalls(Protocol):
     def reset_counters(self, tier: Tier | None, env: int | None) -> None: ...
 
 
-class DrivablePool(Drivable, PoolCalls, Protocol):
-    def retained(self) -> tuple[frozenset[Ref], int]: ...
+class DrivablePool(Drivable, PoolCalls, Retaining, Protocol):
+    pass
 
 
 class DrivableManager(Drivable, ManagerCalls, Protocol):
@@ -136,28 +135,37 @@ class PoolAt:
         self.manager.reset_counters(self.tier, self.env)
 
 
-def guarded(subject: D, op: O, drive: Callable[[D, O], Response]) -> Response:
-    """One operation; whatever the cache raises is a refusal, kept in `error`."""
-    subject.departed.clear()
-    subject.error = None
-    try:
-        return drive(subject, op)
-    except (Exception, SystemExit) as error:
-        subject.error = error.with_traceback(None)  # frames would keep objects alive
-        return Refused()
+def refused(subject: Drivable, error: BaseException) -> Refused:
+    """Whatever a cache raises is a refusal, kept in `error`."""
+    subject.error = error.with_traceback(None)  # frames would keep objects alive
+    return Refused()
 
 
 def drive_pool(subject: DrivablePool, op: Op) -> Response:
-    if isinstance(op, (Read, Write, Reread, Rewrite)):
-        return subject.client.perform(op)
-    return on_pool(subject, subject, op, subject.retained)
+    subject.departed.clear()
+    subject.error = None
+    try:
+        if isinstance(op, CLIENT_OPS):
+            return subject.client.perform(op)
+        return on_pool(subject, subject, op, subject)
+    except (Exception, SystemExit) as error:
+        return refused(subject, error)
 
 
 def drive_manager(subject: DrivableManager, op: ManagerOp) -> Response:
+    subject.departed.clear()
+    subject.error = None
+    try:
+        return on_manager(subject, op)
+    except (Exception, SystemExit) as error:
+        return refused(subject, error)
+
+
+def on_manager(subject: DrivableManager, op: ManagerOp) -> Response:
     match op:
         case On(tier, env, pool_op):
             where = environment(env) if tier is Tier.INIT else env
-            return on_pool(subject, PoolAt(subject, tier, where), pool_op, None)
+            return on_pool(subject, PoolAt(subject, tier, where), pool_op)
         case Lookup(env, key):
             value = subject.lookup(environment(env), operand(key))
             return found(subject, value, subject.private)
@@ -176,24 +184,24 @@ def drive_manager(subject: DrivableManager, op: ManagerOp) -> Response:
             assert_never(op)
 
 
-Retained = Callable[[], tuple[frozenset[Ref], int]]
-
-
-def on_pool(subject: Drivable, pool: PoolCalls, op: PoolOp, retained: Retained | None) -> Response:
+def on_pool(
+    subject: Drivable, pool: PoolCalls, op: PoolOp, keeper: Retaining | None = None
+) -> Response:
+    """`keeper` can tell what the pool keeps alive; of one of a manager's pools nobody can."""
     match op:
-        case Set(key, ref, priority):
-            value = None if ref is None else subject.client.objects[ref]
-            slot = pool.set(operand(key), value, rank(priority))
+        case Set():
+            value = None if op.ref is None else subject.client.objects[op.ref]
+            slot = pool.set(operand(op.key), value, rank(op.priority))
             return Stored(SlotId(slot or 0), tuple(subject.departed))
-        case Get(key):
-            return found(subject, pool.get(operand(key)), subject.private)
-        case Peek(key):
-            return found(subject, pool.peek(operand(key)), hold=False)
+        case Get():
+            return found(subject, pool.get(operand(op.key)), subject.private)
+        case Peek():
+            return found(subject, pool.peek(operand(op.key)), hold=False)
         case Clear():
             pool.clear()
             return Cleared(tuple(subject.departed))
         case Inspect():
-            return census(subject.reports, pool, retained)
+            return census(subject.reports, pool, keeper)
         case ResetStats():
             pool.reset_counters()
             return Done()
@@ -201,15 +209,14 @@ def on_pool(subject: Drivable, pool: PoolCalls, op: PoolOp, retained: Retained |
             assert_never(op)
 
 
-def census(tells: frozenset[Aspect], pool: PoolCalls, retained: Retained | None) -> Census:
-    """Of one pool of a manager it cannot be told from outside what that alone keeps alive."""
+def census(tells: frozenset[Aspect], pool: PoolCalls, keeper: Retaining | None) -> Census:
     everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
     inspected = everything or Aspect.INSPECTION in tells
     keys = frozenset(map(Key, pool.keys())) if inspected else frozenset()
     counters = pool.counters() if everything or Aspect.COUNTERS in tells else Counters()
-    if retained is None or not (everything or Aspect.RETENTION in tells):
+    if keeper is None or not (everything or Aspect.RETENTION in tells):
         return Census(keys, frozenset(), 0, counters)
-    return Census(keys, *retained(), counters)
+    return Census(keys, *keeper.retained(), counters)
 
 
 def operand(key: Key | None) -> int:

@@ -8,7 +8,7 @@ from spec.ops import Counters, Left, Op, Ref, Response
 from spec.profile import KVREF, Ownership, Profile
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
-from stateful_models.subjects.driver import drive_pool, guarded
+from stateful_models.subjects.driver import drive_pool
 
 
 class PoolSubject(ABC):
@@ -74,4 +74,4 @@ class PoolSubject(ABC):
 
     def perform(self, op: Op) -> Response:
         """For the engines: one operation, by way of the methods above."""
-        return guarded(self, op, drive_pool)
+        return drive_pool(self, op)
