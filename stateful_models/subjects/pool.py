@@ -18,7 +18,7 @@ class PoolSubject(ABC):
     say) override `make_client`. Each aspect named in `reports` is then held to the specification:
 
     - SLOTS: `set` returns the slot.
-    - DEPARTURES: during `set` and `clear`, `self.departed` receives a `spec.ops.Left` for every
+    - DEPARTURES: during `set` and `clear`, `self.departed` receives a `Left` for every
       object that leaves: evicted, replaced by an update, or cleared (these in slot order).
     - INSPECTION: `peek` and `keys`. COUNTERS: `counters` and `reset_counters`.
     - RETENTION: nothing to write; reference counts tell what the cache keeps alive.
