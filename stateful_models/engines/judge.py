@@ -63,6 +63,7 @@ class Judge(Generic[S, O]):
         self.scope = scope
         self.make = build
         self.occurred: set[str] = set()
+        self.kind = type(scope.initial())
         first = self.build()
         self.reports = first.reports
         self.transparent = isinstance(first, Transparent)
@@ -93,11 +94,17 @@ class Judge(Generic[S, O]):
 
     def abstract(self, subject: Subject[O]) -> S:
         try:
-            return cast(Transparent[S], subject).abstract()
+            state = cast(Transparent[S], subject).abstract()
         except (Exception, SystemExit) as error:
             raise SubjectError(
                 f"abstract() of {type(subject).__name__} raised {type(error).__name__}: {error}"
             ) from error
+        if not isinstance(state, self.kind):
+            raise SubjectError(
+                f"abstract() of {type(subject).__name__} must give a {self.kind.__name__}, "
+                f"not {state!r}"
+            )
+        return state
 
     def at(self, history: tuple[O, ...]) -> Subject[O]:
         """A new subject that has performed this history."""

@@ -1,15 +1,14 @@
 """`check`: one call that puts a subject to what there is for its kind, and says what came of it."""
 
-import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import StringIO
-from typing import Final, cast
+from typing import cast
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from stateful_models.engines.check import AnyScope, Checked, check_in, check_target
+from stateful_models.engines.check import AnyScope, Checked, check_in, check_target, title
 from stateful_models.reports.report import Counterexample, Report, Wanted, name_of
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import statement
@@ -17,17 +16,11 @@ from stateful_models.reports.timeline import timeline
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.presets import ScopeName
+from stateful_models.scopes.sound import require_sound
 from stateful_models.scopes.windows import WindowScope
-from stateful_models.subjects.loading import target_of
+from stateful_models.subjects.loading import TargetError, target_of, tensor_kind
 from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
-
-TENSORS: Final = {
-    "windows": "WindowSubject",
-    "batches": "BatchSubject",
-    "keys": "KeySubject",
-    "sessions": "SessionSubject",
-}
 
 
 def check(subject: Callable[..., object], scope: Wanted = ScopeName.DEFAULT) -> Report:
@@ -41,6 +34,11 @@ def check(subject: Callable[..., object], scope: Wanted = ScopeName.DEFAULT) -> 
     Raises: `SubjectError` or `TargetError` for what cannot be driven, `ValueError` for a scope
     that there is not.
     """
+    if isinstance(subject, str) or not callable(subject):
+        raise TargetError(f"{subject!r} makes no subject: pass the class, or a function that does")
+    if isinstance(scope, str) and scope not in set(ScopeName):
+        names = ", ".join(ScopeName)
+        raise ValueError(f"there is no scope {scope!r}: there are {names}, or pass a scope itself")
     kind = tensor_kind(subject)
     if kind is not None:
         told = import_module("stateful_models.reports.tensors")
@@ -49,7 +47,13 @@ def check(subject: Callable[..., object], scope: Wanted = ScopeName.DEFAULT) -> 
         raise SubjectError(f"{scope.label} is a scope of windows: not of {name_of(subject)}")
     target = target_of(name_of(subject), subject)
     if isinstance(scope, (PoolScope, ManagerScope)):
+        require_sound(scope)
+        if scope.profile not in target.profiles:
+            claimed = title(scope.profile)
+            raise SubjectError(f"{target.name} does not claim the scope's profile ({claimed})")
         return reported(target, [check_in(target, scope)])
+    if not isinstance(scope, str):
+        raise SubjectError(f"{scope!r} is no scope")
     rows = list[Checked]()
     for row in check_target(target, ScopeName(scope), target.profiles):
         rows.append(row)
@@ -58,18 +62,10 @@ def check(subject: Callable[..., object], scope: Wanted = ScopeName.DEFAULT) -> 
     return reported(target, rows)
 
 
-def tensor_kind(subject: object) -> str | None:
-    """Which of the kinds that need torch; nothing can be of one whose module was never loaded."""
-    for module, name in TENSORS.items():
-        loaded = sys.modules.get(f"stateful_models.subjects.{module}")
-        base = getattr(loaded, name, None)
-        if base is not None and isinstance(subject, type) and issubclass(subject, base):
-            return module
-    return None
-
-
 def reported(target: Target, rows: Sequence[Checked]) -> Report:
     said = "\n".join(Text.from_markup(line).plain for line in statement(target, rows))
+    labels = dict.fromkeys(one.label for row in rows for one in row.scopes[: len(row.reports)])
+    said += "\nScopes: " + "; ".join(labels) + "."
     conforms = all(row.conforms for row in rows)
     broken = next((row for row in rows if row.divergence is not None), None)
     if broken is None:

@@ -171,10 +171,10 @@ def on_manager(subject: DrivableManager, op: ManagerOp) -> Response:
             return found(subject, value, subject.private)
         case ClearTier(tier):
             subject.clear(tier, None)
-            return Cleared(tuple(subject.departed))
+            return Cleared(left_by(subject))
         case ClearAll():
             subject.clear(None, None)
-            return Cleared(tuple(subject.departed))
+            return Cleared(left_by(subject))
         case ResetAllStats():
             subject.reset_counters(None, None)
             return Done()
@@ -192,14 +192,14 @@ def on_pool(
         case Set():
             value = None if op.ref is None else subject.client.objects[op.ref]
             slot = pool.set(operand(op.key), value, rank(op.priority))
-            return Stored(SlotId(slot or 0), tuple(subject.departed))
+            return Stored(SlotId(slot or 0), left_by(subject))
         case Get():
             return found(subject, pool.get(operand(op.key)), subject.private)
         case Peek():
             return found(subject, pool.peek(operand(op.key)), hold=False)
         case Clear():
             pool.clear()
-            return Cleared(tuple(subject.departed))
+            return Cleared(left_by(subject))
         case Inspect():
             return census(subject.reports, pool, keeper)
         case ResetStats():
@@ -209,11 +209,21 @@ def on_pool(
             assert_never(op)
 
 
+def left_by(subject: Drivable) -> tuple[Left, ...]:
+    """What was told to leave; an author may have told anything."""
+    for one in subject.departed:
+        if type(one) is not Left:
+            raise TypeError(f"`departed` must receive Left values, not {one!r}")
+    return tuple(subject.departed)
+
+
 def census(tells: frozenset[Aspect], pool: PoolCalls, keeper: Retaining | None) -> Census:
     everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
     inspected = everything or Aspect.INSPECTION in tells
     keys = frozenset(map(Key, pool.keys())) if inspected else frozenset()
     counters = pool.counters() if everything or Aspect.COUNTERS in tells else Counters()
+    if not isinstance(counters, Counters):
+        raise TypeError(f"counters must give Counters, not {counters!r}")
     if keeper is None or not (everything or Aspect.RETENTION in tells):
         return Census(keys, frozenset(), 0, counters)
     return Census(keys, *keeper.retained(), counters)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from spec.profile import KVREF, Profile
 from spec.sizing import Config
@@ -20,7 +20,14 @@ class TargetError(Exception):
 
 def load_target(name: str) -> Target:
     """The pool (three arguments) or manager (four) that this factory makes."""
-    return target_of(name, load(name))
+    factory = load(name)
+    kind = tensor_kind(factory)
+    if kind is not None:
+        raise TargetError(
+            f"{name} makes {kind}: `stateful_models.check` judges them, in a test of yours; the "
+            "command line takes pools and managers"
+        )
+    return target_of(name, factory)
 
 
 def target_of(name: str, factory: Callable[..., object]) -> Target:
@@ -97,3 +104,21 @@ def prove(name: str, build: Callable[[], object]) -> Subject[object]:
     if not isinstance(told, frozenset) or not all(isinstance(one, Aspect) for one in told):
         raise TargetError(f"{name}: `reports` must be a frozenset of Aspect, not {told!r}")
     return subject
+
+
+TENSORS: Final = {
+    "windows": "WindowSubject",
+    "batches": "BatchSubject",
+    "keys": "KeySubject",
+    "sessions": "SessionSubject",
+}
+
+
+def tensor_kind(subject: object) -> str | None:
+    """Which of the kinds that need torch; nothing can be of one whose module was never loaded."""
+    for module, name in TENSORS.items():
+        loaded = sys.modules.get(f"stateful_models.subjects.{module}")
+        base = getattr(loaded, name, None)
+        if base is not None and isinstance(subject, type) and issubclass(subject, base):
+            return module
+    return None

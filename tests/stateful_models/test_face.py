@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from torch import Tensor
@@ -12,21 +13,27 @@ from torch import Tensor
 import kvref
 import stateful_models
 from stateful_models import (
+    FIFO_REFERENCE,
     LRU_REFERENCE,
+    Aspect,
     Clear,
     Config,
+    Counters,
     Get,
     Key,
     KeySubject,
     KvrefManager,
     KvrefPool,
     ManagerScope,
+    Policy,
     PoolScope,
     PoolSubject,
+    Profile,
     Ref,
     Report,
     Set,
     SubjectError,
+    TargetError,
     WindowScope,
     check,
     replay,
@@ -38,6 +45,8 @@ from tests.support.adapters import Broken, CachetoolsLru, RecurFirst
 from tests.support.paths import ROOT
 
 ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 1)
+NOT_A_PROFILE = cast(Profile, "lru")
+NOT_A_POLICY = cast(Policy, "lru")
 SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
 
 
@@ -114,7 +123,30 @@ def test_check_judges_every_kind(
 @pytest.mark.parametrize(
     ("subject", "scope", "error", "told"),
     [
-        (KvrefPool, "huge", ValueError, "huge"),
+        (KvrefPool, "huge", ValueError, "small, default, large"),
+        ("mine:Mine", "small", TargetError, "pass the class"),
+        (None, "small", TargetError, "pass the class"),
+        (CachetoolsLru, None, SubjectError, "None is no scope"),
+        (CachetoolsLru, PoolScope(FIFO_REFERENCE, 1, 2, 1), SubjectError, "does not claim"),
+        (
+            CachetoolsLru,
+            PoolScope(LRU_REFERENCE, 0, 2, 1),
+            SubjectError,
+            "capacity must be .* not 0",
+        ),
+        (
+            CachetoolsLru,
+            PoolScope(NOT_A_PROFILE, 1, 2, 1),
+            SubjectError,
+            "must be a Profile, not 'lru'",
+        ),
+        (KvrefManager, ManagerScope(LRU_REFERENCE, Config(0, 0), 1, 1), SubjectError, "not one"),
+        (
+            KvrefPool,
+            PoolScope(Profile(NOT_A_POLICY), 1, 2, 1),
+            SubjectError,
+            "one of Policy, not 'lru'",
+        ),
         (KvrefKeys, "huge", ValueError, "huge"),
         (KvrefPool, WindowScope(2), SubjectError, "scope of windows"),
         (KvrefWindows, SMALL, SubjectError, "no scope of theirs"),
@@ -129,6 +161,55 @@ def test_a_scope_of_another_kind_is_refused(
 ) -> None:
     with pytest.raises(error, match=told):
         check(subject, scope)
+
+
+class Junk(CachetoolsLru):
+    """Tells what is no answer to what was asked."""
+
+    reports = frozenset({Aspect.COUNTERS, Aspect.DEPARTURES})
+
+    def counters(self) -> Counters:
+        return 7  # type: ignore[return-value]  # wrong on purpose
+
+    def clear(self) -> None:
+        self.departed.append("x")  # type: ignore[arg-type]  # wrong on purpose
+        super().clear()
+
+
+class NoState(CachetoolsLru):
+    def abstract(self) -> object:
+        return 5
+
+
+def test_what_is_no_answer_is_a_divergence_that_says_so() -> None:
+    found = check(Junk, SMALL).counterexample
+    assert found is not None
+    assert "must receive Left values, not 'x'" in found.story or "must give Counters" in found.story
+
+
+def test_what_is_no_state_is_refused() -> None:
+    with pytest.raises(SubjectError, match="must give a PoolState, not 5"):
+        check(NoState, SMALL)
+
+
+def test_a_report_says_what_was_exhausted() -> None:
+    assert f"Scopes: {SMALL.label}." in check(CachetoolsLru, SMALL).statement
+
+
+@pytest.mark.parametrize(
+    ("scope", "history", "told"),
+    [
+        ("small", (), "no scope"),
+        (SMALL, (1,), "1 is no operation of pool"),
+        (WindowScope(2), (Get(Key(0)),), "is no operation of windows"),
+        (PoolScope(LRU_REFERENCE, 0, 2, 1), (), "not 0"),
+    ],
+)
+def test_a_history_of_another_kind_is_refused(
+    scope: PoolScope, history: tuple[Get, ...], told: str
+) -> None:
+    with pytest.raises(SubjectError, match=told):
+        replay(CachetoolsLru, scope, history)
 
 
 def test_a_managers_scope_is_none_of_a_pool() -> None:
