@@ -84,13 +84,19 @@ from stateful_models.subjects.protocol import SubjectError
 from stateful_models.traces.format import TraceError
 from stateful_models.traces.judge import TraceReport, check_trace
 
+NEED_TORCH = ("BatchSubject", "KeySubject", "SessionSubject", "WindowSubject")
+"""Not in `__all__`: `import *` must not need torch."""
+
 if TYPE_CHECKING:
-    from stateful_models.tensors import BatchSubject, KeySubject, SessionSubject, WindowSubject
+    from stateful_models.tensors import BatchSubject as BatchSubject
+    from stateful_models.tensors import KeySubject as KeySubject
+    from stateful_models.tensors import SessionSubject as SessionSubject
+    from stateful_models.tensors import WindowSubject as WindowSubject
 else:
 
     def __getattr__(name: str) -> object:
         """The subjects that need torch."""
-        if name in ("BatchSubject", "KeySubject", "SessionSubject", "WindowSubject"):
+        if name in NEED_TORCH:
             return getattr(import_module("stateful_models.tensors"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -107,7 +113,6 @@ __all__ = [
     "PRIORITY_REFERENCE",
     "PRIORITY_SEALED",
     "Aspect",
-    "BatchSubject",
     "Cause",
     "Census",
     "Clear",
@@ -128,7 +133,6 @@ __all__ = [
     "Hit",
     "Inspect",
     "Key",
-    "KeySubject",
     "KvrefManager",
     "KvrefPool",
     "Left",
@@ -162,7 +166,6 @@ __all__ = [
     "Response",
     "Rewrite",
     "Seen",
-    "SessionSubject",
     "Set",
     "Sizing",
     "SlotId",
@@ -173,7 +176,6 @@ __all__ = [
     "TraceError",
     "TraceReport",
     "WindowScope",
-    "WindowSubject",
     "Write",
     "check",
     "check_trace",

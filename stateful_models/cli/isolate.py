@@ -29,6 +29,7 @@ from stateful_models.reference.target import KVREF
 from stateful_models.reports.data import FORM, Finding, IsolateDocument, IsolationData, written
 from stateful_models.reports.words import answer, key_name, operation
 from stateful_models.scopes.isolation import IsolationScope
+from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
 
 KINDS = ("presence", "contents", "eviction")
@@ -97,6 +98,7 @@ def answered(question: Question, target: Target, depth: int | None, watch: Watch
         seen.closed,
         perf_counter() - began,
         [finding(one) for one in seen.found],
+        seen.occurred,
     )
 
 
@@ -124,10 +126,13 @@ def isolate_command(
     target = named(subject)
     if target.manager is None or not target.transparent:
         refuse(f"{target.name}: isolation is a matter of a manager with an abstract() method")
-    with watching() as watch:
-        asked = questions(target, envs, keys)
-        verdicts = [answered(question, target, depth, watch) for question in asked]
-    broken = any(verdict.found for verdict in verdicts)
+    asked = questions(target, envs, keys)
+    try:
+        with watching() as watch:
+            verdicts = [answered(question, target, depth, watch) for question in asked]
+    except SubjectError as error:
+        refuse(f"{target.name}: {error}")
+    broken = any(verdict.found or not verdict.occurred for verdict in verdicts)
     shown(output(), target.name, verdicts, [] if broken else channel(target))
     write_json(json, IsolateDocument(FORM, written(), verdicts))
     if broken:
@@ -141,7 +146,8 @@ def shown(console: Console, name: str, verdicts: list[IsolationData], told: list
     table.add_column("verdict")
     for one in verdicts:
         reach = "histories of any length" if one.closed else f"histories of up to {one.depth}"
-        verdict = "INTERFERES" if one.found else f"isolated, {reach}"
+        verdict = f"isolated, {reach}" if one.occurred else f"never occurred: {one.law}"
+        verdict = "INTERFERES" if one.found else verdict
         counts = f"{one.envs}", f"{one.pairs:,}", f"{one.transitions:,}", f"{one.seconds:.1f}"
         table.add_row(one.law, one.of, *counts, verdict)
     console.print(table)

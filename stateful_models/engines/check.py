@@ -99,17 +99,19 @@ def check_target(
                 yield Checked("manager", profile, managers, told)
 
 
-def check_in(target: Target, scope: AnyScope) -> Checked:
-    """One scope that somebody has thought of; of a manager under a pool's scope, its pools."""
+def check_in(target: Target, scope: AnyScope) -> Iterator[Checked]:
+    """One scope that somebody has thought of; of a manager, under a pool's scope, both pools."""
     histories = PRESETS[ScopeName.DEFAULT].histories * (1 if target.transparent else 10)
-    if isinstance(scope, ManagerScope):
-        if target.manager is None:
-            raise SubjectError(f"{target.name} is a pool: {scope.label} is a scope of managers")
-        run = Explorer(scope, partial(scope.build, target.manager), True, histories).run()
-        return Checked("manager", scope.profile, (scope,), (run,))
-    kind, factory = pool_factories(target)[0]
-    told = Explorer(scope, partial(scope.build, factory), True, histories).run()
-    return Checked(kind, scope.profile, (scope,), (told,))
+    settings = True, histories
+    if isinstance(scope, PoolScope):
+        for kind, factory in pool_factories(target):
+            told = Explorer(scope, partial(scope.build, factory), *settings).run()
+            yield Checked(kind, scope.profile, (scope,), (told,))
+    elif target.manager is None:
+        raise SubjectError(f"{target.name} is a pool: {scope.label} is a scope of managers")
+    else:
+        run = Explorer(scope, partial(scope.build, target.manager), *settings).run()
+        yield Checked("manager", scope.profile, (scope,), (run,))
 
 
 def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, cast
 
 from spec.history import purge, whose
 from spec.isolation_laws import TwoRuns
@@ -21,7 +21,8 @@ from spec.manager_laws import ManagerTransition
 from spec.ops import EnvId, Hit, ManagerOp, Miss, Response
 from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor
 from stateful_models.scopes.isolation import IsolationScope
-from stateful_models.subjects.protocol import ManagerFactory, Subject, Transparent
+from stateful_models.subjects.asking import ask, shown_by
+from stateful_models.subjects.protocol import ManagerFactory, Subject
 
 History: TypeAlias = tuple[ManagerOp, ...]
 
@@ -56,22 +57,19 @@ class Driven:
         self.make = partial(factory, scope.profile, scope.config, scope.envs, scope.objects)
 
     def start(self) -> ManagerState:
-        return shown_by(self.make())
+        return self.shown(self.make())
+
+    def shown(self, subject: Subject[ManagerOp]) -> ManagerState:
+        return cast(ManagerState, shown_by(subject, ManagerState))
 
     def step(
         self, history: History, state: ManagerState, op: ManagerOp
     ) -> tuple[ManagerState, Response]:
         subject = self.make()
         for earlier in history:
-            subject.perform(earlier)
-        response = subject.perform(op)
-        return shown_by(subject), response
-
-
-def shown_by(subject: Subject[ManagerOp]) -> ManagerState:
-    assert isinstance(subject, Transparent), "a manager that shows its state"
-    state: ManagerState = subject.abstract()
-    return state
+            ask(subject, earlier)
+        response = ask(subject, op)
+        return self.shown(subject), response
 
 
 class Interference(NamedTuple):

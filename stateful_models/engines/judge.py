@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import Generic, TypeVar, cast
 
 from spec.ops import Response
 from stateful_models.scopes.scope import Scope
+from stateful_models.subjects.asking import ask, shown_by
 from stateful_models.subjects.aspects import Aspect, completed, unjudged, visible
 from stateful_models.subjects.protocol import Retaining, Subject, SubjectError, Transparent
 
@@ -84,34 +86,37 @@ class Judge(Generic[S, O]):
             ) from error
 
     def initial(self, start: S) -> Divergence[S, O] | None:
-        shown = self.shown(self.build())
+        subject = self.build()
+        shown = self.shown(subject)
         if shown is None or shown == start:
             return None
-        return Divergence((), None, None, start, shown, self.scope.unsound(shown))
+        laws = self.broken_by(subject, partial(self.scope.unsound, shown))
+        return Divergence((), None, None, start, shown, laws)
 
     def shown(self, subject: Subject[O]) -> S | None:
         return self.abstract(subject) if self.transparent else None
 
     def abstract(self, subject: Subject[O]) -> S:
-        try:
-            state = cast(Transparent[S], subject).abstract()
-        except (Exception, SystemExit) as error:
-            raise SubjectError(
-                f"abstract() of {type(subject).__name__} raised {type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(state, self.kind):
-            raise SubjectError(
-                f"abstract() of {type(subject).__name__} must give a {self.kind.__name__}, "
-                f"not {state!r}"
-            )
-        return state
+        return cast(S, shown_by(subject, self.kind))
 
     def at(self, history: tuple[O, ...]) -> Subject[O]:
         """A new subject that has performed this history."""
         subject = self.build()
         for op in history:
-            subject.perform(op)
+            ask(subject, op)
         return subject
+
+    def broken_by(
+        self, subject: Subject[O], laws: Callable[[], tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        """The laws that what a subject showed breaks; it may have shown what laws cannot read."""
+        try:
+            return laws()
+        except Exception as error:  # an entry that is a number, say
+            raise SubjectError(
+                f"{type(subject).__name__} shows what is no state or answer of the specification: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def expand(
         self, state: S, history: tuple[O, ...], ops: Iterable[O]
@@ -172,7 +177,7 @@ class Judge(Generic[S, O]):
         """The specification's state after `op`, and how the subject differs, if it does."""
         after, expected = self.scope.step(before, op)
         reports = self.reports
-        observed = visible(subject.perform(op), reports)
+        observed = visible(ask(subject, op), reports)
         shown = self.abstract(subject) if self.transparent else after
         laws = self.scope.broken(before, op, expected, after)
         if self.pending:
@@ -183,7 +188,7 @@ class Judge(Generic[S, O]):
         if look is None or cast(Retaining, subject).retained() == self.scope.retained(after):
             return after, None
         _, expected = self.scope.step(after, look)
-        observed = visible(subject.perform(look), reports)
+        observed = visible(ask(subject, look), reports)
         if observed == visible(expected, reports):
             return after, None
         return after, self.diverged(subject, after, (op, look), observed)
@@ -200,7 +205,10 @@ class Judge(Generic[S, O]):
         after, expected = self.scope.step(before, history[-1])
         shown = self.shown(subject)
         told = completed(observed, expected, self.reports)
-        named = self.scope.broken(before, history[-1], told, after if shown is None else shown)
+        state = after if shown is None else shown
+        named = self.broken_by(
+            subject, partial(self.scope.broken, before, history[-1], told, state)
+        )
         laws = tuple(code for code in named if code not in self.unjudged)
         error = getattr(subject, "error", None)
         return Divergence(

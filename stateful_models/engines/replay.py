@@ -2,25 +2,19 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, cast, get_args
+from typing import cast
 
 from spec.ops import ManagerOp, Op
 from spec.window import WindowOp
-from spec.window_laws import EVERY
 from stateful_models.engines.judge import Divergence, first_divergence
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.scope import Scope
-from stateful_models.scopes.sound import require_sound
+from stateful_models.scopes.sound import require_operation, require_sound
 from stateful_models.scopes.windows import WindowScope
 from stateful_models.subjects.protocol import Subject, SubjectError
 
 AnyOp = Op | ManagerOp | WindowOp
-OPERATIONS: Final[dict[type, tuple[type, ...]]] = {
-    PoolScope: get_args(Op),
-    ManagerScope: get_args(ManagerOp),
-    WindowScope: EVERY,
-}
 
 
 def replay(
@@ -35,10 +29,11 @@ def replay(
     if not isinstance(scope, (PoolScope, ManagerScope, WindowScope)):
         raise SubjectError(f"{scope!r} is no scope")
     require_sound(scope)
+    if not isinstance(history, (tuple, list)):
+        raise SubjectError(f"a history is a tuple of operations, not {history!r}")
     for op in history:
-        if not isinstance(op, OPERATIONS[type(scope)]):
-            raise SubjectError(f"{op!r} is no operation of {scope.label}")
+        require_operation(scope, op)
     build = partial(scope.build, subject)  # type: ignore[arg-type]  # the scope says which it is
     return first_divergence(
-        cast(Scope[object, AnyOp], scope), cast(Callable[[], Subject[AnyOp]], build), history
+        cast(Scope[object, AnyOp], scope), cast(Callable[[], Subject[AnyOp]], build), tuple(history)
     )

@@ -51,7 +51,7 @@ def check(subject: Callable[..., object], scope: Wanted = ScopeName.DEFAULT) -> 
         if scope.profile not in target.profiles:
             claimed = title(scope.profile)
             raise SubjectError(f"{target.name} does not claim the scope's profile ({claimed})")
-        return reported(target, [check_in(target, scope)])
+        return reported(target, list(check_in(target, scope)))
     if not isinstance(scope, str):
         raise SubjectError(f"{scope!r} is no scope")
     rows = list[Checked]()

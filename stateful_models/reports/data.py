@@ -59,7 +59,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class IsolationData(msgspec.Struct, frozen=True):
-    """What was exhausted. `closed`: histories of any length, not only up to `depth`."""
+    """What was exhausted. `closed`: histories of any length, not only up to `depth`.
+
+    `occurred`: the situation that the law speaks of did; else nothing was established.
+    """
 
     law: str
     of: str
@@ -70,6 +73,7 @@ class IsolationData(msgspec.Struct, frozen=True):
     closed: bool
     seconds: float
     found: list[Finding]
+    occurred: bool = True
 
 
 class Threshold(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What is checked of windows, batches, keys and sessions, and said of them; needs torch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Final, TypeVar, cast
@@ -16,8 +17,8 @@ from stateful_models.engines.session_client import first_difference, histories
 from stateful_models.engines.sessions import RandomSearches, first_broken
 from stateful_models.engines.windows import explained, offered
 from stateful_models.reports.report import Counterexample, Report, Wanted, name_of
-from stateful_models.scopes.presets import ScopeName
 from stateful_models.scopes.searches import SearchScope
+from stateful_models.scopes.sound import require_sound
 from stateful_models.scopes.windows import WindowScope
 from stateful_models.subjects.batches import BatchSubject
 from stateful_models.subjects.keys import KeySubject
@@ -30,6 +31,7 @@ SEARCHES: Final = (
     SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2),
     SearchScope(SearchClient(2), 1, 1, 2, 2, actions=2),
 )
+ROUNDS, SIMULATIONS = 2, 12  # of random searches
 LONGEST: Final = 3  # rows of an alignment, and tokens of a row
 
 
@@ -38,14 +40,17 @@ def check_tensors(kind: str, subject: type, scope: Wanted) -> Report:
         return check_windows(cast(type[WindowSubject], subject), scope)
     if not isinstance(scope, str):
         raise SubjectError(f"{name_of(subject)} has one scope of its own, not {scope.label}")
-    ScopeName(scope)
-    match kind:
-        case "batches":
-            return check_batches(cast(type[BatchSubject], subject))
-        case "keys":
-            return check_keys(cast(type[KeySubject], subject))
-        case _:
-            return check_sessions(cast(type[SessionSubject], subject))
+    try:
+        match kind:
+            case "batches":
+                return check_batches(cast(type[BatchSubject], subject))
+            case "keys":
+                return check_keys(cast(type[KeySubject], subject))
+            case _:
+                return check_sessions(cast(type[SessionSubject], subject))
+    except Exception as error:  # somebody's code
+        raised = f"{type(error).__name__}: {error}"
+        raise SubjectError(f"{name_of(subject)} cannot be driven: {raised}") from error
 
 
 def named(laws: Sequence[str]) -> str:
@@ -65,7 +70,11 @@ def conforming(subject: type, said: str) -> Report:
 def check_windows(subject: type[WindowSubject], scope: Wanted) -> Report:
     if not isinstance(scope, (str, WindowScope)):
         raise SubjectError(f"{name_of(subject)} makes windows: {scope.label} is no scope of theirs")
-    tried = [scope] if isinstance(scope, WindowScope) else offered(subject)
+    tried = offered(subject)
+    if isinstance(scope, WindowScope):
+        require_sound(scope)
+        both = tuple(op for op in scope.operations if op in subject.operations)
+        tried = [replace(scope, operations=both)]
     runs = [Explorer(one, partial(one.build, subject)).run() for one in tried]
     wrong = [run.divergence for run in runs if run.divergence is not None]
     if wrong:
@@ -77,10 +86,14 @@ def check_windows(subject: type[WindowSubject], scope: Wanted) -> Report:
 def exhausted(runs: Sequence[Exploration[object, object]]) -> str:
     transitions = sum(run.transitions for run in runs)
     labels = "\n".join(f"  {run.label}: {run.states:,} states" for run in runs)
-    return (
+    told = (
         f"{transitions:,} transitions. Exhaustive within scope: every reachable state, every "
         f"operation in each, of\n{labels}"
     )
+    silent = frozenset.intersection(*(run.missing for run in runs))
+    if not silent:
+        return told
+    return f"{told}\nNot judged, since its situation never occurred: {named(sorted(silent))}."
 
 
 def check_batches(subject: type[BatchSubject]) -> Report:
@@ -107,12 +120,13 @@ def check_keys(subject: type[KeySubject]) -> Report:
 
 def check_sessions(subject: type[SessionSubject]) -> Report:
     """Random searches judged by S1 to S3; then all small ones beside the specified client."""
-    for envs, length in product((1, 2), (2, 7)):
-        config = Config(game_segment_length=4, num_simulations=12)
+    settings = tuple(product((1, 2), (2, 7)))  # environments, tokens of a context
+    for envs, length in settings:
+        config = Config(game_segment_length=4, num_simulations=SIMULATIONS)
         searches = RandomSearches(
             subject, FIFO_REFERENCE, config, envs, context_length=length, seed=8
         )
-        found = first_broken(searches, 2, 12)
+        found = first_broken(searches, ROUNDS, SIMULATIONS)
         if found is not None:
             laws, number = found
             story = f"{envs} environments, contexts of {length} tokens: step {number} of a search"
@@ -127,6 +141,6 @@ def check_sessions(subject: type[SessionSubject]) -> Report:
                 return broken(subject, (), history[: wrong[0]], story)
     return conforming(
         subject,
-        f"{tried} searches beside the specified client (every one within scope), and 96 steps of "
-        "random ones.",
+        f"{tried} searches beside the specified client (every one within scope), and "
+        f"{len(settings) * ROUNDS * SIMULATIONS} steps of random ones.",
     )

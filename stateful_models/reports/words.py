@@ -78,7 +78,9 @@ def operation(op: AnyOp) -> str:
 
 
 def departures(left: tuple[Left, ...]) -> str:
-    return "".join(f", {key_name(one.key)} {one.cause.value}" for one in left)
+    return "".join(
+        f", {key_name(one.key)} {getattr(one.cause, 'value', one.cause)}" for one in left
+    )
 
 
 def answer(response: Response | None) -> str:

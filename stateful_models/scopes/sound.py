@@ -1,11 +1,21 @@
 """Scopes that somebody wrote: refused where no universe is described."""
 
-from spec.profile import FifoUpdate, Ownership, Policy, Profile, RecurScope, Sizing
+from typing import Final, get_args
+
+from spec.ops import ManagerOp, Op
 from spec.sizing import capacities
+from spec.window_laws import EVERY
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.windows import WindowScope
+from stateful_models.subjects.profiles import require_profile
 from stateful_models.subjects.protocol import SubjectError
+
+OPERATIONS: Final[dict[type, tuple[type, ...]]] = {
+    PoolScope: get_args(Op),
+    ManagerScope: get_args(ManagerOp),
+    WindowScope: EVERY,
+}
 
 
 def require_sound(scope: PoolScope | ManagerScope | WindowScope) -> None:
@@ -33,19 +43,19 @@ def require_counts(scope: object, *names: str) -> None:
             raise SubjectError(f"{told}, not {count!r}")
 
 
-def require_profile(profile: object) -> None:
-    if not isinstance(profile, Profile):
-        raise SubjectError(f"a scope's profile must be a Profile, not {profile!r}")
-    kinds = {
-        "policy": Policy,
-        "ownership": Ownership,
-        "recur_scope": RecurScope,
-        "fifo_update": FifoUpdate,
-        "sizing": Sizing,
-    }
-    for name, kind in kinds.items():
-        if not isinstance(getattr(profile, name), kind):
-            chosen = getattr(profile, name)
-            raise SubjectError(
-                f"{name} of a Profile must be one of {kind.__name__}, not {chosen!r}"
-            )
+def require_operation(scope: PoolScope | ManagerScope | WindowScope, op: object) -> None:
+    """One of the scope's kind, on objects or windows that the scope has."""
+    if not isinstance(op, OPERATIONS[type(scope)]):
+        raise SubjectError(f"{op!r} is no operation of {scope.label}")
+    inner = getattr(op, "op", op)
+    if isinstance(scope, WindowScope):
+        named, there = [getattr(op, name, 0) for name in ("at", "to")], scope.places
+    else:
+        named, there = [getattr(inner, "ref", None)], scope.objects
+    for one in named:
+        if one is not None and (type(one) is not int or not 0 <= one < there):
+            raise SubjectError(f"{op!r} names {one!r}, where {scope.label} has {there}")
+    for name in ("key", "priority"):
+        given = getattr(inner, name, None)
+        if given is not None and type(given) is not int:
+            raise SubjectError(f"{name} of {op!r} must be an integer, or None")

@@ -5,6 +5,7 @@ from math import nan
 from typing import Final, Protocol, assert_never
 
 from spec.ops import (
+    Cause,
     Census,
     Clear,
     ClearAll,
@@ -212,8 +213,8 @@ def on_pool(
 def left_by(subject: Drivable) -> tuple[Left, ...]:
     """What was told to leave; an author may have told anything."""
     for one in subject.departed:
-        if type(one) is not Left:
-            raise TypeError(f"`departed` must receive Left values, not {one!r}")
+        if type(one) is not Left or type(one.cause) is not Cause:
+            raise TypeError(f"`departed` must receive Left values with a Cause, not {one!r}")
     return tuple(subject.departed)
 
 

@@ -10,7 +10,14 @@ from typing import Final, cast
 from spec.profile import KVREF, Profile
 from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
-from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Subject, Transparent
+from stateful_models.subjects.profiles import require_profile
+from stateful_models.subjects.protocol import (
+    ManagerFactory,
+    PoolFactory,
+    Subject,
+    SubjectError,
+    Transparent,
+)
 from stateful_models.subjects.target import Target
 
 
@@ -39,8 +46,11 @@ def target_of(name: str, factory: Callable[..., object]) -> Target:
     profiles = getattr(made, "profiles", KVREF) if claimed is None else claimed
     if not isinstance(profiles, tuple) or not profiles or isinstance(profiles, Profile):
         raise TargetError(f"{name}: `profiles` must be a tuple, with one Profile at least")
-    if not all(isinstance(profile, Profile) for profile in profiles):
-        raise TargetError(f"{name}: `profiles` must hold spec.profile.Profile values only")
+    for profile in profiles:
+        try:
+            require_profile(profile)
+        except SubjectError as error:
+            raise TargetError(f"{name}: {error}") from error
     return Target(
         name,
         None if manages else cast(PoolFactory, factory),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 import kvref
 import stateful_models
+from spec.window import Place, Reset, Update
 from stateful_models import (
     FIFO_REFERENCE,
     LRU_REFERENCE,
@@ -27,13 +28,16 @@ from stateful_models import (
     ManagerScope,
     Policy,
     PoolScope,
+    PoolState,
     PoolSubject,
     Profile,
     Ref,
     Report,
+    Response,
     Set,
     SubjectError,
     TargetError,
+    Tier,
     WindowScope,
     check,
     replay,
@@ -41,7 +45,7 @@ from stateful_models import (
 from stateful_models.bugs.tensors.hash_per_process import HashPerProcess
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
 from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, KvrefWindows
-from tests.support.adapters import Broken, CachetoolsLru, RecurFirst
+from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
 from tests.support.paths import ROOT
 
 ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 1)
@@ -51,7 +55,7 @@ SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
 
 
 def test_every_name_is_there_and_listed() -> None:
-    for name in stateful_models.__all__:
+    for name in (*stateful_models.__all__, *stateful_models.NEED_TORCH):
         assert getattr(stateful_models, name) is not None
     tree = ast.parse((ROOT / "stateful_models" / "__init__.py").read_text())
     imported = {
@@ -60,7 +64,7 @@ def test_every_name_is_there_and_listed() -> None:
         if isinstance(node, ast.ImportFrom) and node.module not in ("importlib", "typing")
         for alias in node.names
     }
-    assert imported == set(stateful_models.__all__)
+    assert imported == {*stateful_models.__all__, *stateful_models.NEED_TORCH}
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -70,7 +74,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("module", ["torch", "typer", "hypothesis", "crosshair", "numpy"])
 def test_importing_the_face_stays_light(module: str) -> None:
-    code = f"import sys, stateful_models; sys.exit({module!r} in sys.modules)"
+    code = f"from stateful_models import *; import sys; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
@@ -163,13 +167,15 @@ def test_a_scope_of_another_kind_is_refused(
         check(subject, scope)
 
 
-class Junk(CachetoolsLru):
-    """Tells what is no answer to what was asked."""
-
-    reports = frozenset({Aspect.COUNTERS, Aspect.DEPARTURES})
+class JunkCounters(CachetoolsLru):
+    reports = frozenset({Aspect.COUNTERS})
 
     def counters(self) -> Counters:
         return 7  # type: ignore[return-value]  # wrong on purpose
+
+
+class JunkLeft(CachetoolsLru):
+    reports = frozenset({Aspect.DEPARTURES})
 
     def clear(self) -> None:
         self.departed.append("x")  # type: ignore[arg-type]  # wrong on purpose
@@ -181,15 +187,90 @@ class NoState(CachetoolsLru):
         return 5
 
 
-def test_what_is_no_answer_is_a_divergence_that_says_so() -> None:
-    found = check(Junk, SMALL).counterexample
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [(JunkCounters, "must give Counters, not 7"), (JunkLeft, "must receive Left values")],
+)
+def test_what_is_no_answer_is_a_divergence_that_says_so(
+    subject: type[PoolSubject], told: str
+) -> None:
+    found = check(subject, SMALL).counterexample
     assert found is not None
-    assert "must receive Left values, not 'x'" in found.story or "must give Counters" in found.story
+    assert told in found.story
 
 
 def test_what_is_no_state_is_refused() -> None:
     with pytest.raises(SubjectError, match="must give a PoolState, not 5"):
         check(NoState, SMALL)
+
+
+class JunkState(CachetoolsLru):
+    def abstract(self) -> object:
+        return PoolState(5, 6)  # type: ignore[arg-type]  # wrong on purpose
+
+
+class JunkAnswer(CachetoolsLru):
+    def perform(self, op: object) -> Response:
+        return 5  # type: ignore[return-value]  # wrong on purpose
+
+
+class Raising(CachetoolsLru):
+    def perform(self, op: object) -> Response:
+        raise LookupError("no answer today")
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        (JunkState, "no state or answer of the specification"),
+        (JunkAnswer, "must give an answer, not 5"),
+        (Raising, "raised LookupError: no answer today"),
+    ],
+)
+def test_what_no_law_can_read_is_refused(subject: type[PoolSubject], told: str) -> None:
+    with pytest.raises(SubjectError, match=told):
+        check(subject, SMALL)
+
+
+class WrongRecur(MinimalManager):
+    """Its init pool is right; its recur pool forgets at once."""
+
+    def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> None:
+        if tier is not Tier.RECUR:
+            super().set(tier, env, key, value, rank)
+
+
+def test_under_a_pools_scope_both_pools_of_a_manager_are_checked() -> None:
+    scope = PoolScope(LRU_REFERENCE, 1, 2, 1)
+    assert check(MinimalManager, scope).conforms
+    report = check(WrongRecur, scope)
+    assert "(recur pool lru reference)" in report.statement
+    assert not report.conforms
+
+
+class Unsealing(KvrefWindows):
+    operations = (Update, Reset)
+
+    def seal(self, window: object) -> None:
+        raise AssertionError("asked nevertheless")
+
+
+def test_windows_are_asked_only_for_what_they_offer_and_what_was_not_judged_is_told() -> None:
+    report = check(Unsealing, WindowScope(2))
+    assert report.conforms, report.statement
+    assert "Not judged, since its situation never occurred: R3 held handles" in report.statement
+    with pytest.raises(SubjectError, match="capacity must be an integer of at least 1, not 0"):
+        check(Unsealing, WindowScope(0))
+
+
+class Stumbles(KvrefKeys):
+    def key(self, latent: Tensor) -> int:
+        raise OSError("no hash today")
+
+
+def test_what_cannot_be_driven_says_so() -> None:
+    with pytest.raises(SubjectError, match="Stumbles cannot be driven: OSError: no hash today"):
+        check(Stumbles)
 
 
 def test_a_report_says_what_was_exhausted() -> None:
@@ -201,6 +282,11 @@ def test_a_report_says_what_was_exhausted() -> None:
     [
         ("small", (), "no scope"),
         (SMALL, (1,), "1 is no operation of pool"),
+        (SMALL, (Set(Key(0), Ref(9)),), "names 9, where .* has 2"),
+        (SMALL, (Set(Key(0), Ref(-1)),), "names -1"),
+        (SMALL, (Get(cast(Key, "a")),), "key of .* must be an integer"),
+        (SMALL, 5, "a history is a tuple"),
+        (WindowScope(2), (Reset(Place(3)),), "names 3, where .* has 1"),
         (WindowScope(2), (Get(Key(0)),), "is no operation of windows"),
         (PoolScope(LRU_REFERENCE, 0, 2, 1), (), "not 0"),
     ],

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import cachetools
 
+from spec.manager import ManagerState
 from spec.ops import Tier
 from spec.profile import (
     FIFO_REFERENCE,
@@ -211,3 +212,17 @@ def refused_arguments(profile: Profile) -> None:
 
 
 NOT_CALLABLE = 3
+
+
+class Idle(KvrefManager):
+    """Nothing is ever stored, so nobody is ever told of anybody."""
+
+    profiles = (FIFO_REFERENCE,)
+
+    def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> int:
+        return 0
+
+
+class NoStateToday(KvrefManager):
+    def abstract(self) -> ManagerState:
+        raise OSError("no state today")

@@ -354,7 +354,20 @@ def test_isolate_shows_the_shortest_history_that_tells() -> None:
     assert "slot 1; without the others: slot 0" in run.stdout
 
 
+def test_isolate_says_when_nothing_was_established(tmp_path: Path) -> None:
+    """A manager that never stores hears of nobody; nor does anybody in histories that short."""
+    idle = kvref("isolate", "tests.support.adapters:Idle", "--json", tmp_path / "out.json")
+    assert idle.returncode == 1, idle.stderr
+    assert "never occurred: M2" in idle.stdout
+    of = {one["of"]: one["occurred"] for one in result(tmp_path / "out.json")}
+    assert of == {"specification": True, "tests.support.adapters:Idle": False}
+    short = kvref("isolate", "--keys", "1", "--depth", "2")
+    assert short.returncode == 1
+    assert short.stdout.count("never occurred") == 4
+
+
 def test_isolate_refuses_what_it_cannot_compare() -> None:
+    refused(kvref("isolate", "tests.support.adapters:NoStateToday"), "abstract()", "no state today")
     refused(
         kvref("isolate", "stateful_models.reference.pool:KvrefPool"), "a manager with an abstract()"
     )

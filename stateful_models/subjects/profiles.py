@@ -1,0 +1,22 @@
+"""Profiles that somebody wrote: refused where a choice is none that there is."""
+
+from spec.profile import FifoUpdate, Ownership, Policy, Profile, RecurScope, Sizing
+from stateful_models.subjects.protocol import SubjectError
+
+
+def require_profile(profile: object) -> None:
+    if not isinstance(profile, Profile):
+        raise SubjectError(f"a profile must be a Profile, not {profile!r}")
+    kinds = {
+        "policy": Policy,
+        "ownership": Ownership,
+        "recur_scope": RecurScope,
+        "fifo_update": FifoUpdate,
+        "sizing": Sizing,
+    }
+    for name, kind in kinds.items():
+        if not isinstance(getattr(profile, name), kind):
+            chosen = getattr(profile, name)
+            raise SubjectError(
+                f"{name} of a Profile must be one of {kind.__name__}, not {chosen!r}"
+            )
