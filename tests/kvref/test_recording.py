@@ -464,7 +464,7 @@ def test_every_priority_can_be_recorded_and_read(tmp_path: Path) -> None:
 
 def test_a_clear_of_very_many_is_recorded_in_parts(tmp_path: Path) -> None:
     """20,000 entries, more than a line holds; altering one that a part lists is found."""
-    size = 20_000
+    size = 100_000 if NIGHT else 20_000  # both longer than a line
     sizes = SimpleNamespace(game_segment_length=1, num_simulations=size)
     manager: KVCacheManager[int] = KVCacheManager(sizes, 1)
     for number in range(size):

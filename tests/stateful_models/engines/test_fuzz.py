@@ -16,11 +16,12 @@ from stateful_models.engines.machines.any_scope import Coverage
 from stateful_models.reference.target import KVREF
 from stateful_models.subjects.target import Target
 from tests.support.command import result
+from tests.support.night import NIGHT
 
 MOVES = Target("m:UpdateMoves", UpdateMoves, None, UpdateMoves.profiles, False)
 TWICE = Target("m:LookupCountsTwice", None, LookupCountsTwice, LookupCountsTwice.profiles)
 LEAST = "tests.support.adapters:CachetoolsLru"  # one part to fuzz
-EACH = 30  # examples
+EACH = 60 if NIGHT else 30  # examples
 RING = "stateful_models.bugs.caches.ring:UpdateMoves"
 
 

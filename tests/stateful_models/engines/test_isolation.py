@@ -54,33 +54,37 @@ def shared_pairs(envs: int) -> int:
     return int(5**envs * (1 + one + two))
 
 
-def shallow(envs: int) -> int | None:
-    """Two environments to closure; three by night, and to depth 3 otherwise."""
-    return None if envs == 2 or NIGHT else 3
+THREE = pytest.param(3, marks=pytest.mark.skipif(not NIGHT, reason="three to closure: by night"))
 
 
-@pytest.mark.parametrize("envs", [2, 3])
+@pytest.mark.parametrize("envs", [2, THREE])
 def test_init_pools_do_not_interfere(envs: int) -> None:
     """M2, to closure: histories of any length, capacity 2, 2 keys."""
     scope = IsolationScope(FIFO_REFERENCE, envs)
-    seen = run(scope, Specified(scope), M2, depth=shallow(envs))
+    seen = run(scope, Specified(scope), M2)
     assert seen.found == ()
-    assert seen.closed == (shallow(envs) is None)
-    if not seen.closed:
-        return
+    assert seen.closed
     assert seen.depth >= 7
     assert seen.pairs == shared_pairs(envs)
     assert seen.transitions == seen.pairs * len(scope.alphabet())
 
 
-@pytest.mark.parametrize("envs", [2, 3])
+@pytest.mark.parametrize("envs", [2, THREE])
 def test_recur_pools_of_their_own_close_the_channel(envs: int) -> None:
     """M5: nothing that an environment is answered depends on the others. Two pools of 5 states."""
     scope = IsolationScope(APART, envs, simulations=2)
-    seen = run(scope, Specified(scope), M5, depth=shallow(envs))
+    seen = run(scope, Specified(scope), M5)
     assert seen.found == ()
-    assert seen.closed == (shallow(envs) is None)
-    assert seen.pairs == 25**envs or not seen.closed
+    assert seen.closed
+    assert seen.pairs == 25**envs
+
+
+@pytest.mark.parametrize(("profile", "law"), [(FIFO_REFERENCE, M2), (APART, M5)])
+def test_three_environments_to_depth_three(profile: Profile, law: Law[TwoRuns]) -> None:
+    scope = IsolationScope(profile, 3, simulations=2)
+    seen = run(scope, Specified(scope), law, depth=3)
+    assert (seen.found, seen.depth, seen.closed) == ((), 3, False)
+    assert seen.occurred
 
 
 @pytest.mark.parametrize("profile", [LRU_REFERENCE, PRIORITY_REFERENCE])
