@@ -51,7 +51,8 @@ class Progress(NamedTuple):
 
 
 class Frontier(Generic[N]):
-    """A breadth-first search; `task` is the least number of nodes that is worth a task.
+    """A breadth-first search; `task` is the least number of nodes that is worth a task; with 1,
+    each is a task of its own.
 
     `depth`, `states`, `represented` speak of complete levels: while one is expanded, of it and of
     those before.
