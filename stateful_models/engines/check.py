@@ -1,19 +1,25 @@
 """The main job: a subject against the specification, profile by profile."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias, TypeVar
+from random import Random
+from typing import Generic, TypeAlias, TypeVar, cast
 
-from spec.ops import ManagerOp, Op, Tier
+from spec.manager import ManagerState
+from spec.ops import ManagerOp, Op
+from spec.pool import PoolState
 from spec.profile import Ownership, Policy, Profile
 from stateful_models.engines.explore import Exploration, Explorer
 from stateful_models.engines.frontier import Progress
 from stateful_models.engines.judge import Divergence
+from stateful_models.engines.sample import Sampling, Setting
+from stateful_models.scopes.beyond import beyond
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.presets import PRESETS, ScopeName, manager_scopes, pool_scopes
+from stateful_models.subjects.naming import PLAIN, Naming
 from stateful_models.subjects.pool_of_manager import pool_of_manager
 from stateful_models.subjects.protocol import PoolFactory, SubjectError
 from stateful_models.subjects.target import Target
@@ -22,6 +28,8 @@ AnyOp: TypeAlias = Op | ManagerOp
 AnyScope: TypeAlias = PoolScope | ManagerScope
 S = TypeVar("S")
 O = TypeVar("O", bound=AnyOp)  # noqa: E741 - operations, as S is states
+A = TypeVar("A", PoolScope, ManagerScope)
+Progressed: TypeAlias = Callable[[Progress], object]
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,9 @@ class Checked:
     @property
     def scope(self) -> AnyScope:
         """The scope of the divergence, if there is one."""
-        pairs = zip(self.scopes, self.reports, strict=False)
-        return next((s for s, r in pairs if r.divergence is self.divergence), self.scopes[-1])
+        found = (one.scope for one in self.reports if one.divergence is self.divergence)
+        scope = next(found, None) if self.divergence is not None else None
+        return self.scopes[-1] if scope is None else cast(AnyScope, scope)
 
     @property
     def conforms(self) -> bool:
@@ -80,63 +89,123 @@ def check_target(
     executor: Executor | None = None,
     jobs: int = 1,
     watch: Watch = lambda label, now: None,
+    sampling: Sampling | None = None,
 ) -> Iterator[Checked]:
     """One row per profile and kind, as each is done; a row ends with its first divergence."""
-    histories = PRESETS[scope].histories * (1 if target.transparent else 10)
-    settings = symmetric, histories, executor, jobs
+    asked = sampling or usual_sampling(target, scope)
+    run = Runs(symmetric, executor, jobs, asked)
     for profile in profiles:
         for kind, factory in pool_factories(target):
             pools = pool_scopes(scope, profile)
-            runs = [Explorer(s, partial(s.build, factory), *settings) for s in pools]
-            found = reports(runs, partial(watch, f"{kind} {title(profile)}"))
-            yield Checked(kind, profile, pools, found)
+            watched = partial(watch, f"{kind} {title(profile)}")
+            yield Checked(kind, profile, pools, run.pools(pools, factory, watched))
         if target.manager is not None:
-            lengthy = target.transparent and profile == profiles[0]
-            managers = manager_scopes(scope, profile, lengthy)
-            tasks = [Explorer(m, partial(m.build, target.manager), *settings) for m in managers]
-            told = reports(tasks, partial(watch, f"manager {title(profile)}"))
-            if managers:
-                yield Checked("manager", profile, managers, told)
+            first = first_of_policy(profile, profiles)
+            managers = manager_scopes(scope, profile, first, target.tiers)
+            watched = partial(watch, f"manager {title(profile)}")
+            yield Checked("manager", profile, managers, run.managers(managers, target, watched))
 
 
-def check_in(target: Target, scope: AnyScope) -> Iterator[Checked]:
-    """One scope that somebody has thought of; of a manager, under a pool's scope, both pools."""
-    histories = PRESETS[ScopeName.DEFAULT].histories * (1 if target.transparent else 10)
-    settings = True, histories
+def usual_sampling(target: Target, scope: ScopeName) -> Sampling:
+    """A black box, of which answers alone can be judged, is tried ten times as often."""
+    return Sampling(PRESETS[scope].histories * (1 if target.transparent else 10))
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How scopes are explored, and what is sampled behind the last of them."""
+
+    symmetric: bool
+    executor: Executor | None
+    jobs: int
+    sampling: Sampling
+
+    def pools(
+        self, scopes: Sequence[PoolScope], factory: PoolFactory, progress: Progressed
+    ) -> tuple[Exploration[PoolState, Op], ...]:
+        def setting(scope: PoolScope) -> Setting[PoolState, Op]:
+            return Setting(scope, partial(scope.build, factory))
+
+        return self.told(scopes, setting, progress)
+
+    def managers(
+        self, scopes: Sequence[ManagerScope], target: Target, progress: Progressed
+    ) -> tuple[Exploration[ManagerState, ManagerOp], ...]:
+        assert target.manager is not None, "a manager is what is checked"
+        factory = target.manager
+
+        def setting(scope: ManagerScope) -> Setting[ManagerState, ManagerOp]:
+            return Setting(scope, partial(scope.build, factory))
+
+        return self.told(scopes, setting, progress)
+
+    def told(
+        self, scopes: Sequence[A], setting: Callable[[A], Setting[S, O]], progress: Progressed
+    ) -> tuple[Exploration[S, O], ...]:
+        """One report per exploration, up to the first that found a divergence."""
+        done: list[Exploration[S, O]] = []
+        for scope in scopes:
+            at = setting(scope)
+            explorer = Explorer(
+                at.scope, at.build, self.symmetric, 0, self.executor, self.jobs, progress
+            )
+            if scope is scopes[-1]:
+                explorer.sampling = self.sampling
+                explorer.draw = Wider(scope, setting, self.sampling)
+            done.append(explorer.run())
+            if done[-1].divergence is not None:
+                break
+        return tuple(done)
+
+
+@dataclass(frozen=True)
+class Wider(Generic[A, S, O]):
+    """Draws a larger scope, and those with plainer names to tell of a finding in."""
+
+    scope: A
+    setting: Callable[[A], Setting[S, O]]
+    sampling: Sampling
+
+    def __call__(self, random: Random) -> Setting[S, O]:
+        drawn = beyond(self.scope, random, self.sampling.capacity, self.sampling.keys)
+        name = drawn.naming
+        plainer = dict.fromkeys(
+            (PLAIN, Naming(keys=name.keys), Naming(ranks=name.ranks), Naming(values=name.values))
+        )
+        others = tuple(self.setting(replace(drawn, naming=n)) for n in plainer if n != name)
+        return replace(self.setting(drawn), plainer=others)
+
+
+def first_of_policy(profile: Profile, profiles: tuple[Profile, ...]) -> bool:
+    return profile == next(one for one in profiles if one.policy is profile.policy)
+
+
+def check_in(
+    target: Target, scope: AnyScope, sampling: Sampling | None = None
+) -> Iterator[Checked]:
+    """One scope that somebody has thought of; of a manager, under a pool's scope, each pool."""
+    asked = sampling or usual_sampling(target, ScopeName.DEFAULT)
+    run = Runs(True, None, 1, asked)
     if isinstance(scope, PoolScope):
         for kind, factory in pool_factories(target):
-            told = Explorer(scope, partial(scope.build, factory), *settings).run()
-            yield Checked(kind, scope.profile, (scope,), (told,))
+            yield Checked(kind, scope.profile, (scope,), run.pools((scope,), factory, quiet))
     elif target.manager is None:
         raise SubjectError(f"{target.name} is a pool: {scope.label} is a scope of managers")
     else:
-        run = Explorer(scope, partial(scope.build, target.manager), *settings).run()
-        yield Checked("manager", scope.profile, (scope,), (run,))
+        yield Checked("manager", scope.profile, (scope,), run.managers((scope,), target, quiet))
+
+
+def quiet(now: Progress) -> None:
+    """Nobody watches."""
 
 
 def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:
-    """The pool itself; or, of somebody's manager, an init pool and the recur pool."""
+    """The pool itself; or, of somebody's manager, one of each tier."""
     if target.pool is not None:
         return [("pool", target.pool)]
     if target.manager is None:
         return []
-    return [
-        ("init pool", pool_of_manager(target.manager, Tier.INIT)),
-        ("recur pool", pool_of_manager(target.manager, Tier.RECUR)),
-    ]
-
-
-def reports(
-    explorers: Iterable[Explorer[S, O]], progress: Callable[[Progress], object]
-) -> tuple[Exploration[S, O], ...]:
-    """One report per exploration, up to the first that found a divergence."""
-    done: list[Exploration[S, O]] = []
-    for explorer in explorers:
-        explorer.progress = progress
-        done.append(explorer.run())
-        if done[-1].divergence is not None:
-            break
-    return tuple(done)
+    return [(f"{tier.value} pool", pool_of_manager(target.manager, tier)) for tier in target.tiers]
 
 
 def title(profile: Profile) -> str:

@@ -11,19 +11,22 @@ from collections.abc import Callable, Hashable, Set
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import Final, Generic, TypeVar
 
 from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor, Work
-from stateful_models.engines.judge import Divergence, Judge
-from stateful_models.engines.sample import sample
+from stateful_models.engines.judge import Divergence, Judge, Step
+from stateful_models.engines.sample import Draw, Sampling, Setting, cut_down, kind_of, sampled
+from stateful_models.engines.settle import settled
 from stateful_models.scopes.scope import Scope
-from stateful_models.subjects.protocol import Subject
+from stateful_models.subjects.protocol import Subject, SubjectError
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
 
 SMALLEST_TASK: Final = 40  # states; fewer are not worth a message to another process
+REDUCED: Final = 3  # findings of one task that are cut down when they are longer than they might
 Build = Callable[[], Subject[O]]
 
 
@@ -34,6 +37,7 @@ class Expanded(Generic[S, O]):
     transitions: int = 0
     occurred: set[str] = field(default_factory=set)
     divergence: Divergence[S, O] | None = None
+    lazy: bool = False
 
 
 S_co = TypeVar("S_co", covariant=True)
@@ -46,7 +50,8 @@ class Exploration(Generic[S_co, O_co]):
 
     `states` were visited, each for all that differ from it by renaming: `represented` in all.
     `missing` are laws whose situation never occurred, `unjudged` those of which the subject shows
-    too little. Beyond the scope so many random `histories` were tried.
+    too little. Beyond the scope so many random `histories` of a `length` were tried. `lazy`: some
+    objects were released by the garbage collector alone. `scope` is that of the divergence.
     """
 
     label: str
@@ -60,6 +65,9 @@ class Exploration(Generic[S_co, O_co]):
     transparent: bool
     histories: int
     divergence: Divergence[S_co, O_co] | None
+    lazy: bool = False
+    scope: Scope[S_co, O_co] | None = None
+    length: int = 0
 
 
 def expand(
@@ -73,7 +81,7 @@ def expand(
     """Every operation in each of these states, up to the first that goes wrong; new states."""
     result, found = Expanded[S, O](), list[Successor[S]]()
     judge, seen = Judge(scope, build, pending), set[Hashable]()
-    alphabet = scope.alphabet(judge.reports)
+    alphabet, again = scope.alphabet(judge.reports), REDUCED
     retraced = Retraced(
         scope.initial(),
         lambda state: (*alphabet, *scope.writes(state)),
@@ -81,22 +89,62 @@ def expand(
     )
     for parent, (state, path) in enumerate(nodes):
         history, ops = retraced(path), (*alphabet, *scope.writes(state))
-        for move, (op, after, divergence) in enumerate(judge.expand(state, history, ops)):
+        for move, step in enumerate(judge.expand(state, history, ops)):
             result.transitions += 1
-            result.divergence = shorter(result.divergence, divergence)
-            if divergence is not None and len(divergence.history) == len(history) + 1:
+            key, orbit, wrong = None, 1, step.divergence
+            if wrong is None and step.after is not None:
+                key, orbit = identified(scope, judge, state, step, symmetric)
+                new = key not in seen and key not in known
+                wrong = remembered(scope, judge, step) if new or not judge.transparent else None
+            if wrong is not None and len(wrong.history) > len(history) + 2 and again:
+                again -= 1
+                wrong = cut_down(scope, build, wrong)
+            result.divergence = shorter(result.divergence, wrong)
+            if wrong is not None and len(wrong.history) <= len(history) + 1:
                 return found, result
-            if after is None:
-                continue
-            key, orbit = scope.canonical(after, symmetric)
-            if not judge.transparent:
-                idle = scope.same_but_counters(state, after)
-                key, orbit = (key, scope.trail(op, after), idle), 1
-            if key not in seen and key not in known:
+            if step.after is not None and key not in seen and key not in known:
                 seen.add(key)
-                found.append(Successor(parent, move, after, key, orbit))
-    result.occurred = judge.occurred
+                found.append(Successor(parent, move, step.after, key, orbit))
+    result.occurred, result.lazy = judge.occurred, judge.lazy
     return found, result
+
+
+def identified(
+    scope: Scope[S, O], judge: Judge[S, O], before: S, step: Step[S, O], symmetric: bool
+) -> tuple[Hashable, int]:
+    """What a state is known by; of a subject that does not show it, with what led there."""
+    assert step.after is not None, "there is another state"
+    key, orbit = scope.canonical(step.after, symmetric)
+    trail = None if judge.transparent else scope.trail(step.op, step.after)
+    if trail is None:
+        return key, orbit
+    return (key, trail, scope.same_but_counters(before, step.after)), 1
+
+
+def remembered(scope: Scope[S, O], judge: Judge[S, O], step: Step[S, O]) -> Divergence[S, O] | None:
+    """What a subject shows neither by its answer nor by its state: probes that may tell it."""
+    assert step.after is not None, "there is another state"
+    if judge.transparent:
+        return judge.probe(step.subject, step.now, step.history)
+    if scope.trail(step.op, step.after) is None:
+        return judge.flush(step.now, step.history)
+    return None
+
+
+def require_independent(judge: Judge[S, O]) -> None:
+    """Refuse subjects that tell one another what they were told."""
+    scope, start = judge.scope, judge.scope.initial()
+    ops = [op for op in scope.alphabet(judge.reports) if kind_of(op) in ("Set", "Update")]
+    if judge.follow(judge.build(), start, (), judge.probes) is not None:
+        return  # wrong by itself
+    busy = judge.at(tuple(ops))
+    wrong = judge.follow(judge.build(), start, (), judge.probes)
+    del busy
+    if wrong is not None:
+        raise SubjectError(
+            "its instances are not independent: a new one answers as if it had been told what "
+            "another was told"
+        )
 
 
 def shorter(
@@ -110,7 +158,10 @@ def shorter(
 
 @dataclass
 class Explorer(Generic[S, O]):
-    """One exploration. An `executor` runs its tasks elsewhere, with the same result."""
+    """One exploration. An `executor` runs its tasks elsewhere, with the same result.
+
+    Random `histories` follow, of this scope or of those that `draw` makes.
+    """
 
     scope: Scope[S, O]
     build: Build[O]
@@ -119,6 +170,8 @@ class Explorer(Generic[S, O]):
     executor: Executor | None = None
     jobs: int = 1
     progress: Callable[[Progress], object] = lambda now: None
+    draw: Draw[S, O] | None = None
+    sampling: Sampling | None = None
 
     def run(self) -> Exploration[S, O]:
         self.began, scope = perf_counter(), self.scope
@@ -131,10 +184,15 @@ class Explorer(Generic[S, O]):
             jobs=self.jobs,
         )
         judge = Judge(scope, self.build, frozenset(scope.situations()))
-        self.pending, self.transitions = frozenset(judge.pending), 0
-        divergence = judge.initial(start) or self.exhausted()
+        require_independent(judge)
+        self.pending, self.transitions, self.lazy = frozenset(judge.pending), 0, False
+        divergence, setting = judge.initial(start) or self.exhausted(), Setting(scope, self.build)
+        sampling, tried = self.sampling or Sampling(self.histories), 0
         if divergence is None:
-            divergence = sample(scope, self.build, self.histories)
+            seen = sampled(self.draw or (lambda random: setting), sampling)
+            tried, divergence, setting = seen.tried, seen.divergence, seen.setting or setting
+        if divergence is not None:
+            divergence = settled(setting.scope, setting.build, divergence)
         return Exploration(
             scope.label,
             self.frontier.states,
@@ -145,19 +203,27 @@ class Explorer(Generic[S, O]):
             self.pending,
             judge.unjudged,
             judge.transparent,
-            self.histories,
+            tried,
             divergence,
+            self.lazy,
+            setting.scope,
+            sampling.length,
         )
 
     def exhausted(self) -> Divergence[S, O] | None:
         """The shortest divergence; None once everything within scope has been seen."""
         frontier, wrong = self.frontier, list[Divergence[S, O]]()
-        for told in frontier.run(self.work, lambda: bool(wrong)):
+
+        def shortest() -> float:
+            return min((len(one.history) for one in wrong), default=inf)
+
+        for told in frontier.run(self.work, lambda: shortest() <= frontier.depth + 2):
             self.transitions += told.transitions
             self.pending -= told.occurred
+            self.lazy = self.lazy or told.lazy
             if told.divergence is not None:
                 wrong.append(told.divergence)
-            if any(len(one.history) == frontier.depth + 1 for one in wrong):
+            if shortest() <= frontier.depth + 1:
                 break  # no shorter one can come
             seconds = perf_counter() - self.began
             now = len(frontier.visited), self.transitions, frontier.depth + 1, frontier.waiting

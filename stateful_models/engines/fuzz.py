@@ -28,6 +28,7 @@ from hypothesis.reporting import with_reporter
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec import Meta
 
+from spec.ops import Tier
 from spec.profile import Profile
 from stateful_models.engines.check import AnyOp, AnyScope, pool_factories
 from stateful_models.engines.judge import Divergence
@@ -42,7 +43,7 @@ from stateful_models.subjects.target import Target
 
 EXAMPLES: Final = 40  # in one run
 PHASES: Final = (Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
-STEPS: Final = 60  # in one example: bugs that need several evictions hide from fewer
+STEPS: Final = 150  # in one example: bugs that need many evictions hide from fewer
 
 
 class Fuzzed(NamedTuple):
@@ -52,6 +53,7 @@ class Fuzzed(NamedTuple):
     pool: PoolFactory | None
     manager: ManagerFactory | None
     profiles: tuple[Profile, ...]
+    tiers: tuple[Tier, ...] = tuple(Tier)
 
 
 class Found(NamedTuple):
@@ -163,7 +165,7 @@ class Store:
 def parts(target: Target) -> tuple[Fuzzed, ...]:
     found = [Fuzzed(kind, pool, None, target.profiles) for kind, pool in pool_factories(target)]
     if target.manager is not None:
-        found.append(Fuzzed("manager", None, target.manager, target.profiles))
+        found.append(Fuzzed("manager", None, target.manager, target.profiles, target.tiers))
     return tuple(found)
 
 
@@ -206,7 +208,7 @@ def machine_of(
     if part.pool is not None:
         return type("Pool", (PoolScopeMachine,), {**traits, "factory": staticmethod(part.pool)})
     assert part.manager is not None, "a part is a pool or a manager"
-    traits["factory"] = staticmethod(part.manager)
+    traits |= {"factory": staticmethod(part.manager), "tiers": part.tiers}
     return type("Manager", (ManagerScopeMachine,), traits)
 
 

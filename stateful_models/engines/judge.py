@@ -1,15 +1,17 @@
 """One transition of a subject, judged against the specification."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
-from typing import Generic, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
-from spec.ops import Response
-from stateful_models.scopes.scope import Scope
+from spec.ops import Census, Refused, Response
+from stateful_models.scopes.scope import Reports, Scope
 from stateful_models.subjects.asking import ask, shown_by
-from stateful_models.subjects.aspects import Aspect, completed, unjudged, visible
+from stateful_models.subjects.aspects import EVERYTHING, Aspect, completed, unjudged, visible
+from stateful_models.subjects.naming import PLAIN
 from stateful_models.subjects.protocol import Retaining, Subject, SubjectError, Transparent
 
 S = TypeVar("S")
@@ -18,6 +20,7 @@ O = TypeVar("O")  # noqa: E741 - operations, as S is states
 
 S_co = TypeVar("S_co", covariant=True)
 O_co = TypeVar("O_co", covariant=True)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,10 @@ class Divergence(Generic[S_co, O_co]):
     """A history whose last operation the subject answers otherwise than the specification.
 
     Without operations: the subject starts in the wrong state. `observed_state` is None where the
-    subject cannot show it. `laws` are those that what was observed breaks; none, if no single
-    transition shows which.
+    subject cannot show it. `laws` are those that the operation `at` breaks (None: the last), as
+    far as answers tell what it did; none, if no single transition shows which. `sampled`: it came
+    from a random history and was cut down; else an exploration found nothing shorter. `unsteady`:
+    the same history was answered in these ways. `reports`: what of answers was compared at all.
     """
 
     history: tuple[O_co, ...]
@@ -36,6 +41,10 @@ class Divergence(Generic[S_co, O_co]):
     observed_state: S_co | None
     laws: tuple[str, ...]
     error: str | None = None
+    at: int | None = None
+    sampled: bool = False
+    unsteady: tuple[Response | None, ...] = ()
+    reports: Reports = EVERYTHING
 
 
 def behind(earlier: tuple[O, ...], divergence: Divergence[S, O]) -> Divergence[S, O]:
@@ -56,8 +65,23 @@ def first_divergence(
     return wrong
 
 
+class Step(NamedTuple, Generic[S, O]):
+    """One operation in a state: the state it leads to, if another, and what went wrong; the
+    subject that performed it, all that it has performed, and the state that this leads to."""
+
+    op: O
+    after: S | None
+    divergence: Divergence[S, O] | None
+    subject: Subject[O]
+    history: tuple[O, ...]
+    now: S
+
+
 class Judge(Generic[S, O]):
-    """Drives new subjects to a state, performs one operation, compares, and names broken laws."""
+    """Drives new subjects to a state, performs one operation, compares, and names broken laws.
+
+    `lazy`: something that had to be released was, but by the garbage collector alone.
+    """
 
     def __init__(
         self, scope: Scope[S, O], build: Callable[[], Subject[O]], pending: frozenset[str]
@@ -65,6 +89,7 @@ class Judge(Generic[S, O]):
         self.scope = scope
         self.make = build
         self.occurred: set[str] = set()
+        self.lazy = False
         self.kind = type(scope.initial())
         first = self.build()
         self.reports = first.reports
@@ -76,6 +101,8 @@ class Judge(Generic[S, O]):
         self.pending = {code: s for code, s in situations.items() if code in judged}
         self.probes = scope.probes(first.reports)
         self.retains = isinstance(first, Retaining) and Aspect.RETENTION in first.reports
+        told = Aspect.SLOTS in first.reports and Aspect.COUNTERS in first.reports
+        self.whole = told and getattr(scope, "naming", None) in (None, PLAIN)
 
     def build(self) -> Subject[O]:
         try:
@@ -87,17 +114,21 @@ class Judge(Generic[S, O]):
 
     def initial(self, start: S) -> Divergence[S, O] | None:
         subject = self.build()
-        shown = self.shown(subject)
+        shown = self.shown(subject, start)
         if shown is None or shown == start:
             return None
-        laws = self.broken_by(subject, partial(self.scope.unsound, shown))
-        return Divergence((), None, None, start, shown, laws)
+        laws = self.read(subject, partial(self.scope.unsound, shown))
+        return Divergence((), None, None, start, shown, laws, reports=self.reports)
 
-    def shown(self, subject: Subject[O]) -> S | None:
-        return self.abstract(subject) if self.transparent else None
+    def shown(self, subject: Subject[O], due: S) -> S | None:
+        return self.abstract(subject, due) if self.transparent else None
 
-    def abstract(self, subject: Subject[O]) -> S:
-        return cast(S, shown_by(subject, self.kind))
+    def abstract(self, subject: Subject[O], due: S) -> S:
+        """What it shows; what it does not report, as it is due."""
+        shown = cast(S, shown_by(subject, self.kind))
+        if self.whole:
+            return shown
+        return self.read(subject, partial(self.scope.completed, shown, due, self.reports))
 
     def at(self, history: tuple[O, ...]) -> Subject[O]:
         """A new subject that has performed this history."""
@@ -106,22 +137,18 @@ class Judge(Generic[S, O]):
             ask(subject, op)
         return subject
 
-    def broken_by(
-        self, subject: Subject[O], laws: Callable[[], tuple[str, ...]]
-    ) -> tuple[str, ...]:
-        """The laws that what a subject showed breaks; it may have shown what laws cannot read."""
+    def read(self, subject: Subject[O], reader: Callable[[], T]) -> T:
+        """What comes of what a subject showed; it may have shown what nothing can read."""
         try:
-            return laws()
+            return reader()
         except Exception as error:  # an entry that is a number, say
             raise SubjectError(
                 f"{type(subject).__name__} shows what is no state or answer of the specification: "
                 f"{type(error).__name__}: {error}"
             ) from error
 
-    def expand(
-        self, state: S, history: tuple[O, ...], ops: Iterable[O]
-    ) -> Iterator[tuple[O, S | None, Divergence[S, O] | None]]:
-        """Each operation in this state: the state it leads to, if another, and what went wrong.
+    def expand(self, state: S, history: tuple[O, ...], ops: Iterable[O]) -> Iterator[Step[S, O]]:
+        """Each operation in this state.
 
         A subject that shows itself unchanged, but for counters, serves for the next operation
         too; what it did meanwhile (`since`) is part of the history if that goes wrong.
@@ -133,16 +160,18 @@ class Judge(Generic[S, O]):
                 subject, now, since = self.at(history), state, ()
             after, wrong = self.perform(subject, now, op)
             same = wrong is None and self.scope.same_but_counters(after, now)
+            now = after
+            done = (*history, *since, op)
             if wrong is not None:
                 alone = self.shortest(state, history, since, op)
                 wrong = alone or behind((*history, *since), wrong)
             elif since and not same:
                 after, _ = self.scope.step(state, op)  # without what has been counted meanwhile
             elif not self.transparent:
-                wrong = self.probe(subject, after, (*history, op))
-            yield op, None if same and self.transparent else after, wrong
+                wrong = self.probe(subject, after, done)
+            yield Step(op, None if same and self.transparent else after, wrong, subject, done, now)
             if same and self.transparent:
-                now, since = after, (*since, op)
+                since = (*since, op)
             else:
                 subject = None
 
@@ -163,33 +192,61 @@ class Judge(Generic[S, O]):
         self, subject: Subject[O], state: S, history: tuple[O, ...]
     ) -> Divergence[S, O] | None:
         """Every telling operation in a row; if one does not answer rightly, the first alone."""
-        now, done = state, history
-        for op in self.probes:
-            now, wrong = self.perform(subject, now, op)
+        wrong = self.follow(subject, state, history, self.probes)
+        if wrong is None:
+            return None
+        alone = (self.follow(self.at(history), state, history, (one,)) for one in self.probes)
+        return next((one for one in alone if one is not None), wrong)
+
+    def flush(self, state: S, history: tuple[O, ...]) -> Divergence[S, O] | None:
+        """Whether it would evict in the right order, each time asked of a new subject."""
+        for newcomers in self.scope.flushes(self.reports):
+            wrong = self.follow(self.at(history), state, history, newcomers)
             if wrong is not None:
-                alone = (self.perform(self.at(history), state, one)[1] for one in self.probes)
-                first = next((one for one in alone if one is not None), None)
-                return behind(done, wrong) if first is None else behind(history, first)
-            done = (*done, op)
+                return wrong
         return None
+
+    def follow(
+        self, subject: Subject[O], state: S, history: tuple[O, ...], ops: tuple[O, ...]
+    ) -> Divergence[S, O] | None:
+        """The first of these operations, behind a history, that is answered wrongly."""
+        step, reports = self.scope.step, self.reports
+        for done, op in enumerate(ops):
+            after, expected = step(state, op)
+            observed = self.answer(subject, op, expected)
+            if observed != visible(expected, reports):
+                found = self.diverged(subject, state, (op,), observed)
+                return behind((*history, *ops[:done]), found)
+            state = after
+        return None
+
+    def answer(self, subject: Subject[O], op: O, expected: Response) -> Response:
+        """What of its answer can be compared; what it keeps alive, once nothing but the garbage
+        collector could still free it."""
+        observed = visible(ask(subject, op), self.reports)
+        if self.retains and isinstance(observed, Census) and isinstance(expected, Census):
+            due = visible(expected, self.reports)
+            if observed != due and collected():
+                observed = visible(ask(subject, op), self.reports)
+                self.lazy = self.lazy or observed == due
+        return observed
 
     def perform(self, subject: Subject[O], before: S, op: O) -> tuple[S, Divergence[S, O] | None]:
         """The specification's state after `op`, and how the subject differs, if it does."""
         after, expected = self.scope.step(before, op)
-        reports = self.reports
-        observed = visible(ask(subject, op), reports)
-        shown = self.abstract(subject) if self.transparent else after
+        observed = self.answer(subject, op, expected)
+        shown = self.abstract(subject, after) if self.transparent else after
         laws = self.scope.broken(before, op, expected, after)
         if self.pending:
             self.note(before, op, expected, after)
-        if observed != visible(expected, reports) or shown != after or laws:
+        if observed != visible(expected, self.reports) or shown != after or laws:
             return after, self.diverged(subject, before, (op,), observed)
         look = self.scope.aftermath(expected) if self.retains else None
         if look is None or cast(Retaining, subject).retained() == self.scope.retained(after):
             return after, None
         _, expected = self.scope.step(after, look)
-        observed = visible(ask(subject, look), reports)
-        if observed == visible(expected, reports):
+        observed = self.answer(subject, look, expected)
+        if observed == visible(expected, self.reports):
             return after, None
         return after, self.diverged(subject, after, (op, look), observed)
 
@@ -203,20 +260,36 @@ class Judge(Generic[S, O]):
         self, subject: Subject[O], before: S, history: tuple[O, ...], observed: Response
     ) -> Divergence[S, O]:
         after, expected = self.scope.step(before, history[-1])
-        shown = self.shown(subject)
-        told = completed(observed, expected, self.reports)
-        state = after if shown is None else shown
-        named = self.broken_by(
-            subject, partial(self.scope.broken, before, history[-1], told, state)
-        )
-        laws = tuple(code for code in named if code not in self.unjudged)
+        shown = self.shown(subject, after)
+        laws = self.named(subject, before, history[-1], observed, after if shown is None else shown)
         error = getattr(subject, "error", None)
         return Divergence(
             history,
-            expected,
+            visible(expected, self.reports),
             observed,
             after,
             shown,
             laws,
             None if error is None else f"{type(error).__name__}: {error}",
+            reports=self.reports,
         )
+
+    def named(
+        self, subject: Subject[O], before: S, op: O, observed: Response, state: S
+    ) -> tuple[str, ...]:
+        """The laws, of those that can be judged, that this answer and this state break."""
+        _, expected = self.scope.step(before, op)
+        told = completed(observed, expected, self.reports)
+        codes = self.read(subject, partial(self.scope.broken, before, op, told, state))
+        wrongly = isinstance(observed, Refused) and not isinstance(expected, Refused)
+        judged = self.unjudged - ({"P8"} if wrongly else set())
+        return tuple(code for code in codes if code not in judged)
+
+
+def collected() -> bool:
+    """Whether the garbage collector freed anything; what it left the first time, it never visits
+    again, for speed."""
+    freed = gc.collect() > 0
+    if gc.get_freeze_count() == 0:
+        gc.freeze()
+    return freed

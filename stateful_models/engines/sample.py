@@ -1,71 +1,154 @@
 """Random histories beyond what was exhausted: long memories, hidden structures, stale leftovers.
 
 The seed is fixed, so that a run can be repeated. What goes wrong is cut down to a history from
-which no operation can be left out.
+which no operation can be left out, in a scope with the plainest names that still show it.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Final, TypeVar
+from time import monotonic
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from stateful_models.engines.judge import Divergence, Judge, behind, first_divergence
+from stateful_models.engines.settle import settled
 from stateful_models.scopes.scope import Scope
 from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
 
-WEIGHTS: Final = {"Set": 10, "Get": 6, "Lookup": 6, "On": 24, "Clear": 1, "Write": 1}
-LENGTH: Final = 60
-ENOUGH: Final = 12
+Mood: TypeAlias = dict[str, int]
+"""How often each kind of operation comes; 1 where nothing is said."""
+MOODS: Final[tuple[Mood, ...]] = (
+    {"Set": 12, "Get": 10, "Lookup": 10},  # what a search does
+    {"Set": 24, "Get": 6, "Lookup": 6, "Clear": 0, "ClearTier": 0, "ClearAll": 0},  # churn
+    {"Set": 6, "Get": 24, "Lookup": 24, "Clear": 0, "ClearTier": 0, "ClearAll": 0},  # looks
+    {"Set": 12, "Get": 5, "Lookup": 5, "Clear": 4, "ClearTier": 2, "ClearAll": 2},  # clears
+    {},  # everything alike
+)
+LENGTH: Final = 300
+ENOUGH: Final = 6
+
+
+class Sampling(NamedTuple):
+    """So many random histories of a length, in pools of a capacity and with so many keys (None:
+    others each time), from a seed on; and on until so many `seconds` are over."""
+
+    histories: int
+    length: int = LENGTH
+    capacity: int | None = None
+    keys: int | None = None
+    seed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Setting(Generic[S, O]):
+    """A scope, and what makes a subject for it. In `plainer` ones it is seen whether
+    what was found shows itself too."""
+
+    scope: Scope[S, O]
+    build: Callable[[], Subject[O]]
+    plainer: "tuple[Setting[S, O], ...]" = ()
+
+
+class Sampled(NamedTuple, Generic[S, O]):
+    """What was found, where, and how many histories were tried."""
+
+    tried: int
+    setting: Setting[S, O] | None = None
+    divergence: Divergence[S, O] | None = None
+
+
+Draw: TypeAlias = Callable[[Random], Setting[S, O]]
 
 
 def sample(
     scope: Scope[S, O], build: Callable[[], Subject[O]], histories: int
 ) -> Divergence[S, O] | None:
-    """The shortest of the first few divergences in so many random histories, each cut down."""
-    random, judge = Random(0), Judge(scope, build, frozenset())
-    found: list[Divergence[S, O]] = []
-    for _ in range(histories):
-        wrong = attempt(scope, judge, random)
+    """Random histories within one scope."""
+    setting = Setting(scope, build)
+    found = sampled(lambda random: setting, Sampling(histories)).divergence
+    return None if found is None else settled(scope, build, found)
+
+
+def sampled(draw: Draw[S, O], sampling: Sampling) -> Sampled[S, O]:
+    """The shortest of the first few divergences in random histories, each cut down."""
+    random, found, tried = Random(sampling.seed), list[Sampled[S, O]](), 0
+    until = monotonic() + sampling.seconds
+    while (tried < sampling.histories or monotonic() < until) and len(found) < ENOUGH:
+        setting = draw(random)
+        tried += 1
+        wrong = attempt(setting, random, sampling.length)
         if wrong is not None:
-            found.append(cut_down(scope, build, wrong))
-        if len(found) == ENOUGH:
-            break
-    return min(found, key=lambda one: len(one.history), default=None)
+            found.append(simplest(setting, wrong))
+    best = min(found, key=lambda one: length(one), default=Sampled[S, O](tried))
+    return best._replace(tried=tried)
 
 
-def attempt(scope: Scope[S, O], judge: Judge[S, O], random: Random) -> Divergence[S, O] | None:
+def length(one: Sampled[S, O]) -> int:
+    assert one.divergence is not None, "that is what was found"
+    return len(one.divergence.history)
+
+
+def attempt(setting: Setting[S, O], random: Random, length: int) -> Divergence[S, O] | None:
     """One random history, up to the first operation that goes wrong."""
+    scope, judge = setting.scope, Judge(setting.scope, setting.build, frozenset())
     subject, state, done = judge.build(), scope.initial(), list[O]()
-    alphabet = scope.alphabet(judge.reports)
-    for _ in range(LENGTH):
-        ops = (*alphabet, *scope.writes(state))
-        (op,) = random.choices(ops, [weight(one) for one in ops])
+    groups = by_kind(scope.alphabet(judge.reports))
+    mood = random.choice(MOODS)
+    kinds = [*groups, *(["Write"] if scope.writes(state) else [])]
+    weights = [mood.get(kind, 1) for kind in kinds]
+    for kind in random.choices(kinds, weights, k=length):
+        op = random.choice(scope.writes(state) if kind == "Write" else groups[kind])
         state, wrong = judge.perform(subject, state, op)
         if wrong is not None:
             return behind(tuple(done), wrong)
         done.append(op)
-    return None
+    return remembered(judge, state, tuple(done))
 
 
-def weight(op: object) -> int:
-    """Sets and gets most of the time: what clears is rare, or nothing ever fills."""
-    inner = getattr(op, "op", op)
-    return WEIGHTS.get(type(inner).__name__, 1)
+def remembered(judge: Judge[S, O], state: S, done: tuple[O, ...]) -> Divergence[S, O] | None:
+    """At the end of a history, what the operations in it may have left unsaid."""
+    return judge.probe(judge.at(done), state, done) or judge.flush(state, done)
+
+
+def by_kind(ops: Sequence[O]) -> dict[str, list[O]]:
+    groups: dict[str, list[O]] = {}
+    for op in ops:
+        groups.setdefault(kind_of(op), []).append(op)
+    return groups
+
+
+def kind_of(op: object) -> str:
+    return type(getattr(op, "op", op)).__name__
+
+
+def simplest(setting: Setting[S, O], found: Divergence[S, O]) -> Sampled[S, O]:
+    """Cut down, where the names are as plain as they can be."""
+    for plainer in setting.plainer:
+        wrong = first_divergence(plainer.scope, plainer.build, found.history)
+        if wrong is not None:
+            setting, found = plainer, wrong
+            break
+    shortest = cut_down(setting.scope, setting.build, found)
+    return Sampled(0, setting, replace(shortest, sampled=True))
 
 
 def cut_down(
     scope: Scope[S, O], build: Callable[[], Subject[O]], found: Divergence[S, O]
 ) -> Divergence[S, O]:
-    """Leave out one operation after another, as long as something still goes wrong."""
-    place = 0
-    while place < len(found.history):
-        shorter = (*found.history[:place], *found.history[place + 1 :])
-        wrong = first_divergence(scope, build, shorter)
-        if wrong is None or len(wrong.history) >= len(found.history):
-            place += 1
-        else:
-            found, place = replace(wrong), 0
+    """Leave out operations, many at once and then one by one, as long as something goes wrong."""
+    size = len(found.history) // 2
+    while size:
+        place = 0
+        while place < len(found.history):
+            shorter = (*found.history[:place], *found.history[place + size :])
+            wrong = first_divergence(scope, build, shorter)
+            if wrong is None or len(wrong.history) >= len(found.history):
+                place += size
+            else:
+                found, place = wrong, 0 if size == 1 else place
+        size //= 2
     return found

@@ -18,7 +18,7 @@ from stateful_models.subjects.pool import PoolSubject
 
 NOTHING = Box(Ref(-1), Contents(-1), [])
 STRATEGY = {policy: EvictionStrategy[policy.name] for policy in Policy}
-entry = cast(Callable[[int, int, int, int, int], Entry], Entry)  # plain integers will do
+entry = cast(Callable[[int, int, int, int, object], Entry], Entry)  # plain numbers will do
 OWNERSHIP = {ownership: Ownership[ownership.name] for ownership in spec.profile.Ownership}
 
 
@@ -49,7 +49,7 @@ def abstract_pool(
         value = values.get(key, NOTHING)
         assert isinstance(value, Box)
         was = value.contents if private else as_set.get((pool.name, key), NOTHING.contents)
-        rank = int(order.priority(key) or 0) if ranked and key in slots else 0
+        rank = order.priority(key) or 0 if ranked and key in slots else 0
         entries.append(entry(key, slots.get(key, -1), value.ref, was, rank))
     return Pool(profile, pool.pool_size, pool.name, tuple(entries), counters(pool))
 
@@ -71,7 +71,8 @@ def counters(pool: KVCachePool[object]) -> Counters:
 
 def abstract_heap(client: Client, pools: Iterable[KVCachePool[object]]) -> Heap:
     made = client.objects
-    objects = tuple([Object(one.contents, one.sealed) for one in made if isinstance(one, Box)])
+    read = client.read
+    objects = tuple([Object(read(one), one.sealed) for one in made if isinstance(one, Box)])
     hand = client.hand
     if not isinstance(hand, Box):
         return Heap(objects)
@@ -121,7 +122,7 @@ class KvrefPool(PoolSubject):
 
     def set(self, key: int, value: object, rank: float) -> int:
         slot = self.pool.set(key, value, priority=offered(self.ranked, rank))
-        self.as_set["pool", key] = box(value).contents
+        self.as_set["pool", key] = self.client.read(value)
         return slot
 
     def clear(self) -> None:

@@ -27,8 +27,8 @@ class TensorBox(Box):
         self.ref = ref
         self.copies = copies
 
-    @property
-    def contents(self) -> Contents:  # type: ignore[override]  # a plain attribute in Box
+    @property  # type: ignore[misc]  # written by `write` alone
+    def contents(self) -> Contents:
         tokens = {columns(p, n)[0][0] for n, p in enumerate(self.window[0].get())}
         return Contents(tokens.pop()) if len(tokens) == 1 else Contents(-1)
 

@@ -28,9 +28,18 @@ from spec.ops import (
 from spec.pool import PoolState, new_pool
 from spec.profile import Ownership, Policy, Profile
 from spec.transition import observed
-from stateful_models.scopes.scope import Reports, idle, position
+from stateful_models.scopes.scope import (
+    Reports,
+    called,
+    completed_pool,
+    idle,
+    named,
+    named_home,
+    position,
+)
 from stateful_models.scopes.symmetry import plain_pool, renamed_pool
-from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.aspects import Aspect, counts
+from stateful_models.subjects.naming import PLAIN, Naming
 from stateful_models.subjects.protocol import PoolFactory, Subject
 
 
@@ -44,13 +53,14 @@ def pool_ops(
     ops.append(Clear())
     if Aspect.INSPECTION in tells:
         ops += [Peek(key) for key in every]
-    if tells & {Aspect.INSPECTION, Aspect.COUNTERS, Aspect.RETENTION}:
+    if counts(tells) or tells & {Aspect.INSPECTION, Aspect.RETENTION}:
         ops.append(Inspect())
     if Aspect.COUNTERS in tells:
         ops.append(ResetStats())
     if Aspect.REFUSALS in tells:
         some = refs[0][0]
         ops += [Get(None), Set(None, some), Set(every[0], some, None)]
+        ops += [Peek(None)] if Aspect.INSPECTION in tells else []
         ops += [Set(key, None) for key in every]
     return ops
 
@@ -64,10 +74,14 @@ class PoolScope:
     keys: int
     objects: int
     priorities: int = 2
+    naming: Naming = PLAIN
 
     @property
     def label(self) -> str:
-        return f"pool, capacity {self.capacity}, {self.keys} keys, {self.objects} objects"
+        return (
+            f"pool, capacity {self.capacity}, {self.keys} keys, {self.objects} objects"
+            f"{called(self.naming, self.keys)}"
+        )
 
     @property
     def capacities(self) -> str:
@@ -115,6 +129,16 @@ class PoolScope:
     def same_but_counters(self, one: PoolState, other: PoolState) -> bool:
         return one.pool.entries == other.pool.entries and one.heap == other.heap
 
+    def completed(self, shown: PoolState, due: PoolState, reports: Reports) -> PoolState:
+        pool = completed_pool(shown.pool, due.pool, self.naming, reports)
+        return PoolState(pool, named_home(shown.heap, self.naming))
+
+    def flushes(self, reports: Reports) -> tuple[tuple[Op, ...], ...]:
+        last = self.priorities - 1 if self.profile.policy is Policy.PRIORITY else 0
+        every = [Get(Key(key)) for key in range(self.keys)]
+        new = [Set(Key(self.keys + n), Ref(0), last) for n in range(self.capacity)]
+        return tuple((*new[:count], *every) for count in range(1, self.capacity + 1))
+
     def broken(
         self, before: PoolState, op: Op, response: Response, after: PoolState
     ) -> tuple[str, ...]:
@@ -131,4 +155,4 @@ class PoolScope:
         return renamed_pool(state, self.keys) if symmetric else (plain_pool(state), 1)
 
     def build(self, factory: PoolFactory) -> Subject[Op]:
-        return factory(self.profile, self.capacity, self.objects)
+        return named(factory(self.profile, self.capacity, self.objects), self.naming)

@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from spec.profile import Ownership, Profile
+from spec.ops import Tier
+from spec.profile import Profile
+from spec.renaming import tells_versions
 from spec.sizing import Config
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
@@ -15,54 +17,56 @@ class ScopeName(StrEnum):
     LARGE = "large"
 
 
-class ManagerBounds(NamedTuple):
-    """SEED sizes: init pools of `capacity`, and with one simulation recur and wm of `envs`."""
-
-    envs: int
-    capacity: int
-    keys: int
-
-
 class Preset(NamedTuple):
-    """Bounds for pools; for the manager of the first profile; for those of the other profiles.
+    """Bounds for pools, as (capacity, keys, objects); for managers.
 
-    A manager does not branch on policy or ownership, so it is explored at length only once; and
-    not with copies, where who holds which of them multiplies the states, nor as a black box,
-    where every last operation does. `histories` are random ones, for each scope; a black box gets
-    ten times as many.
+    From capacity 3 on pools that copy have one object: copies of several of its versions are told
+    apart, and multiply states enough.
+
+    Every manager is explored with one environment: with recur pools of two and an object for
+    each pool and, unless the scope is small, with pools of one and two objects in every pool.
+    With two environments and pools of `init`, 2 and 2 it is explored for the first profile of
+    each policy, since a manager does not branch on ownership. In every scope every tier evicts.
+    Then so many random `histories` are tried for each scope; a black box gets ten times as many.
     """
 
-    capacities: tuple[int, ...]
-    keys: int
-    objects: int
-    manager: ManagerBounds
-    other_managers: ManagerBounds
-    ownerships: tuple[Ownership, ...] = tuple(Ownership)
-    histories: int = 60
+    pools: tuple[tuple[int, int, int], ...]
+    several: bool
+    init: int
+    histories: int
 
 
 PRESETS: Final = {
-    ScopeName.SMALL: Preset(
-        (1, 2), 3, 2, ManagerBounds(2, 1, 2), ManagerBounds(2, 1, 2), (Ownership.REFERENCE,), 15
+    ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), several=False, init=0, histories=5),
+    ScopeName.DEFAULT: Preset(
+        ((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=20
     ),
-    ScopeName.DEFAULT: Preset((1, 2, 3), 4, 3, ManagerBounds(2, 2, 3), ManagerBounds(2, 1, 2)),
-    ScopeName.LARGE: Preset((1, 2, 3, 4), 5, 3, ManagerBounds(2, 2, 3), ManagerBounds(2, 2, 3)),
+    ScopeName.LARGE: Preset(
+        ((1, 5, 3), (2, 5, 3), (3, 5, 3), (4, 5, 2)), several=True, init=2, histories=100
+    ),
 }
 
 
 def pool_scopes(name: ScopeName, profile: Profile) -> tuple[PoolScope, ...]:
-    preset = PRESETS[name]
+    copies = tells_versions(profile)
     return tuple(
-        PoolScope(profile, capacity, preset.keys, preset.objects) for capacity in preset.capacities
+        PoolScope(profile, capacity, keys, 1 if copies and capacity > 2 else objects)
+        for capacity, keys, objects in PRESETS[name].pools
     )
 
 
-def manager_scopes(name: ScopeName, profile: Profile, first: bool) -> tuple[ManagerScope, ...]:
-    """The manager's scope, or none for an ownership that the preset leaves to the pools."""
+def manager_scopes(
+    name: ScopeName, profile: Profile, first: bool, tiers: tuple[Tier, ...] = tuple(Tier)
+) -> tuple[ManagerScope, ...]:
+    """`first`: of the profiles with this policy."""
     preset = PRESETS[name]
-    if not first and profile.ownership not in preset.ownerships:
-        return ()
-    lengthy = first and profile.ownership is not Ownership.COPY
-    envs, capacity, keys = preset.manager if lengthy else preset.other_managers
-    config = Config(game_segment_length=capacity, num_simulations=1, max_cache_size=capacity)
-    return (ManagerScope(profile, config, envs, keys),)
+    scopes = [ManagerScope(profile, config(1, 2), 1, 3, tiers=tiers)]
+    if preset.several:
+        scopes.append(ManagerScope(profile, config(1, 1), 1, 2, 2, tiers))
+    if preset.init and first:
+        scopes.append(ManagerScope(profile, config(preset.init, 1), 2, 3, tiers=tiers))
+    return tuple(scopes)
+
+
+def config(init: int, simulations: int) -> Config:
+    return Config(game_segment_length=init, num_simulations=simulations, max_cache_size=init)

@@ -6,7 +6,9 @@ from typing import Protocol, TypeVar
 from spec.heap import Heap, contents
 from spec.ops import Key, Read, Ref, Response, Seen
 from spec.pool import Pool
-from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.aspects import Aspect, counts
+from stateful_models.subjects.naming import PLAIN, Naming, Values
+from stateful_models.subjects.protocol import Named, Subject
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
@@ -37,12 +39,19 @@ class Scope(Protocol[S, O]):
     def probes(self, reports: Reports) -> tuple[O, ...]:
         """The operations whose answers tell states apart."""
 
+    def flushes(self, reports: Reports) -> tuple[tuple[O, ...], ...]:
+        """Histories whose answers tell in which order a cache would evict."""
+
     def trail(self, op: O, after: S) -> Hashable:
-        """What the operation was, up to renaming."""
+        """What the operation was, up to renaming; None where flushes tell instead what a cache
+        remembers that does not show itself."""
 
     def step(self, state: S, op: O) -> tuple[S, Response]: ...
 
     def same_but_counters(self, one: S, other: S) -> bool: ...
+
+    def completed(self, shown: S, due: S, reports: Reports) -> S:
+        """What a subject shows, named as here, and what it does not report as it is due."""
 
     def broken(self, before: S, op: O, response: Response, after: S) -> tuple[str, ...]:
         """The codes of the laws that this transition breaks."""
@@ -55,6 +64,44 @@ class Scope(Protocol[S, O]):
 
     def canonical(self, state: S, symmetric: bool) -> tuple[Hashable, int]:
         """What identifies the state, and how many states up to renaming that stands for."""
+
+
+def named(subject: Subject[O], naming: Naming) -> Subject[O]:
+    """The subject, whose driver names things so; one with a driver of its own knows no names."""
+    if naming is not PLAIN and isinstance(subject, Named):
+        subject.naming = naming
+        subject.client.dress(naming.values)
+    return subject
+
+
+def called(naming: Naming, keys: int) -> str:
+    """For labels."""
+    told = [f"keys {', '.join(map(str, naming.keys[:keys]))}"] if naming.keys else []
+    told += [f"priorities {', '.join(map(str, naming.ranks))}"] if naming.ranks else []
+    told += [f"{naming.values.value} values"] if naming.values is not Values.PLAIN else []
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def completed_pool(shown: Pool, due: Pool, naming: Naming, reports: Reports) -> Pool:
+    """What a subject shows of a pool, with what it does not report as it is due."""
+    entries = shown.entries
+    if naming is not PLAIN:
+        entries = tuple([naming.entry(entry) for entry in entries])
+    if Aspect.SLOTS not in reports:
+        slots = {entry.key: entry.slot for entry in due.entries}
+        entries = tuple([e._replace(slot=slots.get(e.key, e.slot)) for e in entries])
+    told = counts(reports)
+    counters = due.counters._replace(**{name: getattr(shown.counters, name) for name in told})
+    return shown._replace(entries=entries, counters=counters)
+
+
+def named_home(heap: Heap, naming: Naming) -> Heap:
+    """A heap as a subject shows it, with keys named as here."""
+    hand = heap.hand
+    if naming is PLAIN or hand is None or hand.home is None:
+        return heap
+    pool, key = hand.home
+    return heap._replace(hand=hand._replace(home=(pool, naming.key_of(key))))
 
 
 def idle(heap: Heap) -> tuple[Read, Response]:

@@ -101,6 +101,12 @@ class WindowScope:
     def same_but_counters(self, one: Shelf, other: Shelf) -> bool:
         return one.windows == other.windows and one.kin == other.kin
 
+    def completed(self, shown: Shelf, due: Shelf, reports: Reports) -> Shelf:
+        return shown
+
+    def flushes(self, reports: Reports) -> tuple[tuple[WindowOp, ...], ...]:
+        return ()
+
     def broken(
         self, before: Shelf, op: WindowOp, response: Response, after: Shelf
     ) -> tuple[str, ...]:

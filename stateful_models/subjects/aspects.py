@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from enum import Enum
+from typing import Final
 
 from spec.ops import Census, Cleared, Counters, Left, Response, SlotId, Stored
 
@@ -15,9 +16,25 @@ class Aspect(Enum):
     COUNTERS = "counters"
     RETENTION = "retention"
     REFUSALS = "refusals"
+    HITS = "hits"
+    MISSES = "misses"
+    INSERTIONS = "insertions"
+    UPDATES = "updates"
+    EVICTIONS = "evictions"
+    CLEARED = "cleared"
+    CARRIED = "carried"
 
 
-EVERYTHING = frozenset(Aspect)
+COUNTS: Final = {Aspect(name): name for name in Counters._fields}
+"""Single counters, for caches that do not have all seven; COUNTERS is all, and their reset."""
+EVERYTHING: Final = frozenset(Aspect).difference(COUNTS)
+
+
+def counts(reports: frozenset[Aspect]) -> frozenset[str]:
+    """The names of the counters that are told."""
+    if Aspect.COUNTERS in reports:
+        return frozenset(Counters._fields)
+    return frozenset([COUNTS[one] for one in reports if one in COUNTS])
 
 
 ALWAYS_NEEDED = {
@@ -33,6 +50,8 @@ NEEDS_STATE = frozenset({"M6"})
 def unjudged(reports: frozenset[Aspect], transparent: bool) -> frozenset[str]:
     """The laws of which a subject shows too little."""
     needs = ALWAYS_NEEDED if transparent else ALWAYS_NEEDED | NEEDED_WITHOUT_STATE
+    if counts(reports):
+        reports |= {Aspect.INSPECTION}  # looking tells something
     hidden = {code for code, aspect in needs.items() if aspect not in reports}
     return frozenset(hidden if transparent else hidden | NEEDS_STATE)
 
@@ -53,21 +72,40 @@ def visible(response: Response, reports: frozenset[Aspect]) -> Response:
                 keys if Aspect.INSPECTION in reports else frozenset(),
                 kept if retention else frozenset(),
                 copies if retention else 0,
-                counters if Aspect.COUNTERS in reports else Counters(),
+                shown_counters(counters, reports),
             )
         case _:
             return response
 
 
+def shown_counters(counters: Counters, reports: frozenset[Aspect]) -> Counters:
+    """With 0 for what is not told."""
+    if Aspect.COUNTERS in reports:
+        return counters
+    return Counters(**{name: getattr(counters, name) for name in counts(reports)})
+
+
 def completed(observed: Response, expected: Response, reports: frozenset[Aspect]) -> Response:
     """What was observed, with what the subject does not report taken from the specification."""
-    if observed == visible(expected, reports):
-        return expected
-    if not (isinstance(observed, Stored) and isinstance(expected, Stored)):
-        return observed
-    slot = observed.slot if Aspect.SLOTS in reports else expected.slot
-    left = observed.left if Aspect.DEPARTURES in reports else expected.left
-    return Stored(slot, left)
+    match observed, expected:
+        case _ if observed == visible(expected, reports):
+            return expected
+        case Stored(slot, left), Stored():
+            return Stored(
+                slot if Aspect.SLOTS in reports else expected.slot,
+                left if Aspect.DEPARTURES in reports else expected.left,
+            )
+        case Census(keys, kept, copies, counters), Census():
+            retention = Aspect.RETENTION in reports
+            told = {name: getattr(counters, name) for name in counts(reports)}
+            return Census(
+                keys if Aspect.INSPECTION in reports else expected.keys,
+                kept if retention else expected.kept,
+                copies if retention else expected.copies,
+                expected.counters._replace(**told),
+            )
+        case _:
+            return observed
 
 
 def visible_left(left: tuple[Left, ...], reports: frozenset[Aspect]) -> tuple[Left, ...]:

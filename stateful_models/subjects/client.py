@@ -1,7 +1,8 @@
 """The client of a cache under test: the objects it made, and what it can still see of them."""
 
+from collections.abc import Iterator
 from sys import getrefcount
-from typing import assert_never
+from typing import Final, assert_never
 from weakref import ref as weak
 
 from spec.ops import (
@@ -17,18 +18,30 @@ from spec.ops import (
     Seen,
     Write,
 )
+from stateful_models.subjects.naming import Values
 
 
 class Box:
-    """A value to be stored: mutable contents, a seal, and private copies that it knows of."""
+    """A value to be stored: mutable contents, a seal, and private copies that it knows of.
 
-    __slots__ = ("__weakref__", "contents", "copies", "ref", "sealed")
+    The contents lie in a cell: `copy.copy` shares it, as it shares what is inside any container.
+    """
+
+    __slots__ = ("__weakref__", "cell", "copies", "ref", "sealed")
 
     def __init__(self, ref: Ref, contents: Contents, copies: "list[weak[Box]]") -> None:
         self.ref = ref
-        self.contents = contents
+        self.cell = [contents]
         self.copies = copies
         self.sealed = False
+
+    @property
+    def contents(self) -> Contents:
+        return self.cell[0]
+
+    @contents.setter
+    def contents(self, contents: Contents) -> None:
+        self.cell[0] = contents
 
     def write(self, contents: Contents) -> None:
         if self.sealed:
@@ -39,15 +52,43 @@ class Box:
         self.sealed = True
 
     def clone(self) -> "Box":
-        copy = Box(self.ref, self.contents, self.copies)
+        copy = type(self)(self.ref, self.contents, self.copies)
         self.copies.append(weak(copy))
         return copy
 
     def __copy__(self) -> "Box":
-        return self.clone()
+        copy = self.clone()
+        copy.cell, copy.sealed = self.cell, self.sealed
+        return copy
 
     def __deepcopy__(self, memo: object) -> "Box":
         return self.clone()
+
+
+class EmptyBox(Box):
+    """Of no length, and so false, as an empty window is."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
+
+
+class EqualBox(Box):
+    """Equal to every other with equal contents; told apart by identity alone."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EqualBox) and self.contents == other.contents
+
+    __hash__ = object.__hash__
+
+
+BOXES: Final = {Values.PLAIN: Box, Values.EMPTY: EmptyBox, Values.EQUAL: EqualBox}
 
 
 def references(objects: list[object], index: int) -> int:
@@ -60,22 +101,39 @@ ALONE = references([object()], 0)
 
 
 class Client:
-    """So many objects, and `hand`: what the last hit delivered (COPY)."""
+    """So many objects, and `hand`: what the last hit delivered (COPY).
+
+    Values that are EQUAL start with the same contents, and have the same again after as many
+    writes each; what is read and written here is then what the specification calls them.
+    """
+
+    values: Values = Values.PLAIN
 
     def __init__(self, objects: int) -> None:
         self.copies: list[weak[Box]] = []
+        self.like = 1
         self.objects: list[object] = [self.make(Ref(ref)) for ref in range(objects)]
         self.hand: object | None = None
 
     def make(self, ref: Ref) -> object:
-        return Box(ref, Contents(ref), self.copies)
+        return BOXES[self.values](ref, Contents(ref // self.like), self.copies)
+
+    def dress(self, values: Values) -> None:
+        """Objects of this kind instead. A client of other objects than boxes keeps its own."""
+        if type(self) is Client:
+            self.values = values
+            self.like = len(self.objects) if values is Values.EQUAL else 1
+            self.objects = [self.make(Ref(ref)) for ref in range(len(self.objects))]
 
     def read(self, value: object) -> Contents:
-        return box(value).contents
+        found = box(value)
+        if self.like == 1:
+            return found.contents
+        return Contents(found.contents * self.like + found.ref)
 
     def write(self, value: object, contents: Contents) -> None:
         """Raises if the object is sealed."""
-        box(value).write(contents)
+        box(value).write(contents if self.like == 1 else Contents(contents // self.like))
 
     def ref_of(self, value: object) -> Ref | None:
         """Which of the client's objects this is; None if it is none of them."""

@@ -1,6 +1,7 @@
 """What turns operations into calls of the methods that an adapter's author wrote."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import nan
 from typing import Final, Protocol, assert_never
 
@@ -39,8 +40,9 @@ from spec.ops import (
     Tier,
     Write,
 )
-from stateful_models.subjects.aspects import EVERYTHING, Aspect
+from stateful_models.subjects.aspects import EVERYTHING, Aspect, counts
 from stateful_models.subjects.client import Client
+from stateful_models.subjects.naming import PLAIN, Naming
 from stateful_models.subjects.protocol import Retaining
 
 CLIENT_OPS: Final = (Read, Write, Reread, Rewrite)
@@ -54,6 +56,7 @@ class Drivable(Protocol):
     reports: frozenset[Aspect]
     client: Client
     private: bool
+    naming: Naming
     departed: list[Left]
     error: BaseException | None
 
@@ -168,7 +171,7 @@ def on_manager(subject: DrivableManager, op: ManagerOp) -> Response:
             where = environment(env) if tier is Tier.INIT else env
             return on_pool(subject, PoolAt(subject, tier, where), pool_op)
         case Lookup(env, key):
-            value = subject.lookup(environment(env), operand(key))
+            value = subject.lookup(environment(env), operand(subject.naming, key))
             return found(subject, value, subject.private)
         case ClearTier(tier):
             subject.clear(tier, None)
@@ -192,17 +195,19 @@ def on_pool(
     match op:
         case Set():
             value = None if op.ref is None else subject.client.objects[op.ref]
-            slot = pool.set(operand(op.key), value, rank(op.priority))
+            slot = pool.set(
+                operand(subject.naming, op.key), value, rank(subject.naming, op.priority)
+            )
             return Stored(SlotId(slot or 0), left_by(subject))
         case Get():
-            return found(subject, pool.get(operand(op.key)), subject.private)
+            return found(subject, pool.get(operand(subject.naming, op.key)), subject.private)
         case Peek():
-            return found(subject, pool.peek(operand(op.key)), hold=False)
+            return found(subject, pool.peek(operand(subject.naming, op.key)), hold=False)
         case Clear():
             pool.clear()
             return Cleared(left_by(subject))
         case Inspect():
-            return census(subject.reports, pool, keeper)
+            return census(subject.reports, subject.naming, pool, keeper)
         case ResetStats():
             pool.reset_counters()
             return Done()
@@ -215,14 +220,19 @@ def left_by(subject: Drivable) -> tuple[Left, ...]:
     for one in subject.departed:
         if type(one) is not Left or type(one.cause) is not Cause:
             raise TypeError(f"`departed` must receive Left values with a Cause, not {one!r}")
-    return tuple(subject.departed)
+    if subject.naming is PLAIN:
+        return tuple(subject.departed)
+    return tuple([replace(one, key=subject.naming.key_of(one.key)) for one in subject.departed])
 
 
-def census(tells: frozenset[Aspect], pool: PoolCalls, keeper: Retaining | None) -> Census:
+def census(
+    tells: frozenset[Aspect], naming: Naming, pool: PoolCalls, keeper: Retaining | None
+) -> Census:
     everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
     inspected = everything or Aspect.INSPECTION in tells
-    keys = frozenset(map(Key, pool.keys())) if inspected else frozenset()
-    counters = pool.counters() if everything or Aspect.COUNTERS in tells else Counters()
+    told = pool.keys() if inspected else ()
+    keys = frozenset(map(Key if naming is PLAIN else naming.key_of, told))
+    counters = pool.counters() if everything or counts(tells) else Counters()
     if not isinstance(counters, Counters):
         raise TypeError(f"counters must give Counters, not {counters!r}")
     if keeper is None or not (everything or Aspect.RETENTION in tells):
@@ -230,17 +240,21 @@ def census(tells: frozenset[Aspect], pool: PoolCalls, keeper: Retaining | None) 
     return Census(keys, *keeper.retained(), counters)
 
 
-def operand(key: Key | None) -> int:
-    return NO_KEY if key is None else key  # type: ignore[return-value]  # bad input on purpose
+def operand(naming: Naming, key: Key | None) -> int:
+    if key is None:
+        return NO_KEY  # type: ignore[return-value]  # bad input on purpose
+    return key if naming is PLAIN else naming.key(key)
 
 
 def environment(env: EnvId | None) -> int:
     return NO_ENV if env is None else env  # type: ignore[return-value]  # bad input on purpose
 
 
-def rank(priority: int | None) -> float:
+def rank(naming: Naming, priority: int | None) -> float:
     """A priority for the cache; NaN stands for one that must be refused."""
-    return nan if priority is None else priority
+    if priority is None:
+        return nan
+    return priority if naming is PLAIN else naming.rank(priority)
 
 
 def found(subject: Drivable, value: object | None, hold: bool) -> Response:

@@ -7,6 +7,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Final, cast
 
+from spec.ops import EnvId, Get, Key, On, Tier
 from spec.profile import KVREF, Profile
 from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
@@ -57,7 +58,24 @@ def target_of(name: str, factory: Callable[..., object]) -> Target:
         cast(ManagerFactory, factory) if manages else None,
         profiles,
         isinstance(made, Transparent),
+        tiers_of(name, made) if manages else tuple(Tier),
     )
+
+
+def tiers_of(name: str, manager: Subject[object]) -> tuple[Tier, ...]:
+    """Those that it names; else all but a tier whose get is not implemented."""
+    named: object = getattr(manager, "tiers", None)
+    if named is not None:
+        right = isinstance(named, tuple) and named and all(isinstance(t, Tier) for t in named)
+        if not right or Tier.INIT not in cast(tuple[Tier, ...], named):
+            raise TargetError(f"{name}: `tiers` must be a tuple of Tier, with INIT, not {named!r}")
+        return tuple(tier for tier in Tier if tier in cast(tuple[Tier, ...], named))
+    return tuple(tier for tier in Tier if tier is Tier.INIT or implemented(manager, tier))
+
+
+def implemented(manager: Subject[object], tier: Tier) -> bool:
+    manager.perform(On(tier, EnvId(0), Get(Key(0))))
+    return not isinstance(getattr(manager, "error", None), NotImplementedError)
 
 
 def load(name: str) -> Callable[..., object]:

@@ -10,12 +10,15 @@ from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
 from stateful_models.subjects.driver import drive_manager
+from stateful_models.subjects.naming import PLAIN
 
 
 class ManagerSubject(ABC):
     """A manager under test: write `start`, `get`, `set`, `clear` and `lookup`.
 
-    `env` is None for the tiers that all environments share. `reports` as in `PoolSubject`, without
+    `env` says who asks; a tier that all environments share is asked without, and with one too.
+    A manager without some tier names those that it has in `tiers`, or raises NotImplementedError
+    when the other is asked. `reports` as in `PoolSubject`, without
     RETENTION; COUNTERS also wants `reset_counters(None, None)`, which resets every pool's and the
     lookups' own.
     """
@@ -28,6 +31,7 @@ class ManagerSubject(ABC):
         self.envs = envs
         self.client = self.make_client(objects)
         self.private = profile.ownership is Ownership.COPY
+        self.naming = PLAIN
         self.departed: list[Left] = []
         self.error: BaseException | None = None
         self.start(profile, config, envs)

@@ -9,6 +9,7 @@ from spec.profile import KVREF, Ownership, Profile
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
 from stateful_models.subjects.driver import drive_pool
+from stateful_models.subjects.naming import PLAIN
 
 
 class PoolSubject(ABC):
@@ -34,6 +35,7 @@ class PoolSubject(ABC):
         self.profile = profile
         self.client = self.make_client(objects)
         self.private = profile.ownership is Ownership.COPY
+        self.naming = PLAIN
         self.departed: list[Left] = []
         self.error: BaseException | None = None
         self.start(profile, capacity)

@@ -8,6 +8,8 @@ from spec.profile import Profile
 from spec.sizing import Config
 from spec.window import WindowOp
 from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.client import Client
+from stateful_models.subjects.naming import Naming
 
 O_contra = TypeVar("O_contra", contravariant=True)
 S_co = TypeVar("S_co", covariant=True)
@@ -34,6 +36,14 @@ class Retaining(Protocol):
     """A subject of which it can be told, at any time, what it keeps alive."""
 
     def retained(self) -> tuple[frozenset[Ref], int]: ...
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A subject whose driver calls keys, priorities and values by other names."""
+
+    naming: Naming
+    client: Client
 
 
 class SubjectError(Exception):

@@ -3,19 +3,24 @@
 import pickle
 from dataclasses import dataclass
 
+from spec.ops import Tier
 from spec.profile import Profile
 from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is checked: a pool, a manager, or (kvref itself) one of each."""
+    """What is checked: a pool, a manager, or (kvref itself) one of each.
+
+    `tiers`: those that a manager has.
+    """
 
     name: str
     pool: PoolFactory | None
     manager: ManagerFactory | None
     profiles: tuple[Profile, ...]
     transparent: bool = True
+    tiers: tuple[Tier, ...] = tuple(Tier)
 
     @property
     def travels(self) -> bool:

@@ -8,19 +8,21 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Final, Generic, NoReturn, TypeVar, cast
+from random import Random
+from typing import ClassVar, Generic, NoReturn, TypeVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from spec.manager import ManagerState
-from spec.ops import ManagerOp, Op
+from spec.ops import ManagerOp, Op, Tier
 from spec.pool import PoolState
 from spec.profile import Profile
 from spec.sizing import Config
 from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence, Judge, behind
-from stateful_models.engines.sample import weight
+from stateful_models.engines.sample import MOODS, Mood, kind_of
+from stateful_models.scopes.beyond import beyond
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.scope import Reports, Scope
@@ -28,7 +30,6 @@ from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Subje
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
-MOST: Final = 6  # entries of a pool
 
 
 class DivergedError(AssertionError):
@@ -62,15 +63,14 @@ def grouped(scope: Scope[S, O], reports: Reports) -> dict[str, tuple[O, ...]]:
     """The operations possible in every state, by kind; the most usual kinds first."""
     groups: dict[str, list[O]] = {}
     for op in scope.alphabet(reports):
-        groups.setdefault(kind_of(op), []).append(op)
-    usual = sorted(groups, key=lambda kind: -weight(groups[kind][0]))
+        groups.setdefault(told_kind(op), []).append(op)
+    usual = sorted(groups, key=lambda kind: -MOODS[0].get(kind_of(groups[kind][0]), 1))
     return {kind: tuple(groups[kind]) for kind in usual}
 
 
-def kind_of(op: object) -> str:
-    inner = getattr(op, "op", op)
+def told_kind(op: object) -> str:
     tier = getattr(op, "tier", None)
-    return type(inner).__name__ if tier is None else f"{tier.value} {type(inner).__name__}"
+    return kind_of(op) if tier is None else f"{tier.value} {kind_of(op)}"
 
 
 class ScopeMachine(RuleBasedStateMachine, Generic[S, O]):
@@ -80,25 +80,23 @@ class ScopeMachine(RuleBasedStateMachine, Generic[S, O]):
     coverage: ClassVar[Coverage]
 
     def setting(
-        self, profile: Profile, capacity: int, spare: int, envs: int
+        self, profile: Profile, random: Random
     ) -> tuple[Scope[S, O], Callable[[], Subject[O]]]:
         """A scope, and what makes a subject for it."""
         raise NotImplementedError
 
-    @initialize(
-        data=st.data(),
-        capacity=st.integers(1, MOST),
-        spare=st.integers(1, 3),
-        envs=st.integers(1, 3),
-    )
-    def begin(self, data: st.DataObject, capacity: int, spare: int, envs: int) -> None:
-        """Keys: `spare` more than fit, so that something always has to go."""
+    @initialize(data=st.data(), drawn=st.integers(0, 2**32), mood=st.sampled_from(MOODS))
+    def begin(self, data: st.DataObject, drawn: int, mood: Mood) -> None:
+        """There are always more keys than fit, so that something has to go."""
         profile = data.draw(st.sampled_from(self.profiles), label="profile")
-        self.scope, build = self.setting(profile, capacity, spare, envs)
+        self.scope, build = self.setting(profile, Random(drawn))
         self.judge = Judge(self.scope, build, frozenset(self.scope.situations()))
         self.subject, self.state = self.judge.build(), self.scope.initial()
         self.groups = grouped(self.scope, self.judge.reports)
-        self.done: tuple[O, ...] = ()
+        self.kinds = [
+            name for name, ops in self.groups.items() for _ in range(mood.get(kind_of(ops[0]), 1))
+        ]
+        self.done: list[O] = []
         self.coverage.examples += 1
         wrong = self.judge.initial(self.state)
         if wrong is not None:
@@ -106,18 +104,16 @@ class ScopeMachine(RuleBasedStateMachine, Generic[S, O]):
 
     @rule(data=st.data())
     def operate(self, data: st.DataObject) -> None:
-        names = [name for name, ops in self.groups.items() for _ in range(weight(ops[0]))]
         writes = self.scope.writes(self.state)
-        if writes:
-            names.append("Write")
+        names = [*self.kinds, "Write"] if writes else self.kinds
         kind = data.draw(st.sampled_from(names))
         op = data.draw(st.sampled_from(writes if kind == "Write" else self.groups[kind]))
         self.state, wrong = self.judge.perform(self.subject, self.state, op)
         self.coverage.steps += 1
         self.coverage.operations[kind] += 1
         if wrong is not None:
-            self.fail(behind(self.done, wrong))
-        self.done = (*self.done, op)
+            self.fail(behind(tuple(self.done), wrong))
+        self.done.append(op)
 
     def fail(self, wrong: Divergence[S, O]) -> NoReturn:
         told = cast(Divergence[object, AnyOp], wrong)
@@ -133,17 +129,18 @@ class PoolScopeMachine(ScopeMachine[PoolState, Op]):
     factory: ClassVar[PoolFactory]
 
     def setting(
-        self, profile: Profile, capacity: int, spare: int, envs: int
+        self, profile: Profile, random: Random
     ) -> tuple[PoolScope, Callable[[], Subject[Op]]]:
-        scope = PoolScope(profile, capacity, capacity + spare, 4, 3)
+        scope = beyond(PoolScope(profile, 1, 2, 4), random)
         return scope, partial(scope.build, type(self).factory)
 
 
 class ManagerScopeMachine(ScopeMachine[ManagerState, ManagerOp]):
     factory: ClassVar[ManagerFactory]
+    tiers: ClassVar[tuple[Tier, ...]] = tuple(Tier)
 
     def setting(
-        self, profile: Profile, capacity: int, spare: int, envs: int
+        self, profile: Profile, random: Random
     ) -> tuple[ManagerScope, Callable[[], Subject[ManagerOp]]]:
-        scope = ManagerScope(profile, Config(capacity, spare, capacity), envs, capacity + spare)
+        scope = beyond(ManagerScope(profile, Config(1, 1), 1, 2, tiers=self.tiers), random)
         return scope, partial(scope.build, type(self).factory)
