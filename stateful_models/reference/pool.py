@@ -11,7 +11,8 @@ from kvref import Cause, Departure, EvictionStrategy, KVCachePool, Ownership
 from spec.heap import Hand, Heap, Object
 from spec.ops import Contents, Counters, Key, Left, Ref, SlotId
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import Policy, Profile
+from spec.profile import Ownership as Spec
+from spec.profile import Policy, Profile, copies
 from stateful_models.subjects.aspects import EVERYTHING
 from stateful_models.subjects.client import Box, Client, box
 from stateful_models.subjects.pool import PoolSubject
@@ -19,7 +20,7 @@ from stateful_models.subjects.pool import PoolSubject
 NOTHING = Box(Ref(-1), Contents(-1), [])
 STRATEGY = {policy: EvictionStrategy[policy.name] for policy in Policy}
 entry = cast(Callable[[int, int, int, int, int], Entry], Entry)  # plain integers will do
-OWNERSHIP = {ownership: Ownership[ownership.name] for ownership in spec.profile.Ownership}
+OWNERSHIP = {Spec[mine.name]: mine for mine in Ownership}
 
 
 def note(departed: list[Left], private: bool, departure: Departure[object]) -> None:
@@ -42,7 +43,7 @@ def abstract_pool(
     keys = order.by_age()  # as the specification keeps them
     if values.keys() != slots.keys():
         keys += [key for key in values if key not in slots]
-    private = profile.ownership is spec.profile.Ownership.COPY
+    private = copies(profile)
     ranked = profile.policy is Policy.PRIORITY
     entries = []
     for key in keys:

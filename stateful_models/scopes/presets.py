@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from spec.profile import Ownership, Profile
+from spec.profile import Ownership, Profile, copies
 from spec.sizing import Config
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
@@ -62,7 +62,7 @@ def manager_scopes(name: ScopeName, profile: Profile, first: bool) -> tuple[Mana
     preset = PRESETS[name]
     if not first and profile.ownership not in preset.ownerships:
         return ()
-    lengthy = first and profile.ownership is not Ownership.COPY
+    lengthy = first and not copies(profile)
     envs, capacity, keys = preset.manager if lengthy else preset.other_managers
     config = Config(game_segment_length=capacity, num_simulations=1, max_cache_size=capacity)
     return (ManagerScope(profile, config, envs, keys),)
