@@ -9,7 +9,7 @@ from kvref.departures import Cause, Departure, OnEvict, Resident
 from kvref.errors import KVCacheRaceError, KVCacheReentryError
 from kvref.integrity import marked, verified
 from kvref.observing import Audience, Got, Stored
-from kvref.ownership import PREPARE, Ownership
+from kvref.ownership import PREPARE, Ownership, copied_out
 from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
 from kvref.ranks import Rank
 from kvref.stats import PoolStats
@@ -66,6 +66,10 @@ class Books(Generic[V]):
         self._find: Callable[[int], V | None] = values.get
         if self._marks is not None:
             self._find = partial(verified, self._name, values, self._marks)
+        self._look: Callable[[int], V | None] = values.get
+        if self._ownership is Ownership.COPY_BOTH:
+            self._find = partial(copied_out, self._name, values, self._find)
+            self._look = partial(copied_out, self._name, values, self._look)
         self._heard = self._audience.hears(self._name)
         self._counting = None if self._quiet else self._stats
         self._on_hit: Callable[[int], object] | None = None if self._quiet else order.touch

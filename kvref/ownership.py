@@ -1,23 +1,28 @@
 """Who owns a stored value, and what a set does to it before it stores it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeVar, cast
 
 from kvref.arguments import offers
-from kvref.errors import KVCacheTypeError, show
+from kvref.errors import KVCacheReentryError, KVCacheTypeError, show
+
+V = TypeVar("V")
 
 
 class Ownership(Enum):
     """What a set stores and a get delivers.
 
     REFERENCE: the object itself. SEALED: the object, sealed by the set. COPY: a private copy,
-    sealed. SEALED values need `seal()`; COPY values need `clone()`, whose result needs `seal()`.
+    sealed. COPY_BOTH: a private copy, and of it a fresh one by each get, which is the caller's to
+    write. SEALED values need `seal()`; COPY and COPY_BOTH values need `clone()`, whose result
+    needs `seal()` under COPY and `clone()` under COPY_BOTH.
     """
 
     REFERENCE = "reference"
     SEALED = "sealed"
     COPY = "copy"
+    COPY_BOTH = "copy-both"
 
 
 class Sealable(Protocol):
@@ -30,6 +35,12 @@ class Cloneable(Protocol):
     """A value that can be copied; the copy can be sealed."""
 
     def clone(self) -> Sealable: ...
+
+
+class Copyable(Protocol):
+    """A value that can be copied, and so can its copies."""
+
+    def clone(self) -> "Copyable": ...
 
 
 def _sealed(value: object) -> object:
@@ -47,8 +58,33 @@ def _sealed_copy(value: object) -> object:
     return _sealed(cast(Cloneable, value).clone())
 
 
+def _copied(value: object) -> object:
+    if not offers(value, "clone"):
+        raise KVCacheTypeError(f"COPY_BOTH storage needs values with clone(), not {show(value)}")
+    copy: object = cast(Copyable, value).clone()
+    if not offers(copy, "clone"):
+        raise KVCacheTypeError(f"clone() must give a value with clone(), not {show(copy)}")
+    return copy
+
+
+def copied_out(
+    pool: str, values: Mapping[int, V], find: Callable[[int], V | None], key: int
+) -> V | None:
+    """A copy of the value found under a key; raises if making it changed the entry."""
+    value = find(key)
+    if value is None:
+        return None
+    copy = _copied(value)
+    if values.get(key) is not value:
+        raise KVCacheReentryError(f"clone() may not change pool {pool!r}, its caller")
+    return cast(V, copy)
+
+
 PREPARE: Final[dict[Ownership, Callable[[object], object] | None]] = {
     Ownership.REFERENCE: None,
     Ownership.SEALED: _sealed,
     Ownership.COPY: _sealed_copy,
+    Ownership.COPY_BOTH: _copied,
 }
+COPYING: Final = (Ownership.COPY, Ownership.COPY_BOTH)
+"""Those whose sets may fail while they copy."""

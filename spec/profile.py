@@ -96,5 +96,5 @@ USUAL: Final = (
 )
 """What an adapter claims that declares no profiles."""
 
-KVREF: Final = USUAL
+KVREF: Final = (*USUAL, FIFO_COPY_BOTH, LRU_COPY_BOTH, PRIORITY_COPY_BOTH)
 """What kvref refines."""
