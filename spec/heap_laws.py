@@ -74,13 +74,19 @@ def held(hand: Hand | None) -> Held | None:
     return None if hand is None else Held(hand.contents, hand.own)
 
 
+def given_away(hand: Hand | None) -> bool:
+    """What is the client's own is no pool's."""
+    return hand is None or not hand.own or hand.home is None
+
+
 def held_handles(t: Transition) -> bool:
     """What a hit delivered stays so but for what its owner writes; LENT: until taken back."""
     profile = t.after.pool.profile
     before, after = held(t.before.heap.hand), held(t.after.heap.hand)
     match t.op, t.response:
         case Get(), Hit(_, fresh):
-            return after == (Held(fresh, delivers_own(profile)) if copies(profile) else None)
+            expected = Held(fresh, delivers_own(profile)) if copies(profile) else None
+            return after == expected and given_away(t.after.heap.hand)
         case (Set(), Stored()) | (Clear(), Cleared()) if lends(profile):
             return after is None
         case Rewrite(new), Done():

@@ -89,7 +89,7 @@ EXHIBITS: Final = (
     Exhibit(MovesItsVictim, "P12", 3, "capacity 2: set three keys: the first is told, one leaves"),
     Exhibit(FinalizedTooEarly, "P9", 2, "capacity 1: two keys: its finalizer finds nobody there"),
     Exhibit(ForgetsUntold, "P12", 2, "set in recur, clear all: demoted, and forgotten untold"),
-    Exhibit(HandsOutItsOwn, "R4", 3, "set, get, write into what was got: the entry has changed"),
+    Exhibit(HandsOutItsOwn, "R3", 2, "set, get: what is got is still the pool's"),
     Exhibit(LentAndStale, "P6", 5, "set two, get the older, set a third, get the older: gone"),
     Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
 )
