@@ -1,13 +1,11 @@
 """Who owns a stored value, and what a set does to it before it stores it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
-from typing import Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, cast
 
 from kvref.arguments import offers
-from kvref.errors import KVCacheReentryError, KVCacheTypeError, show
-
-V = TypeVar("V")
+from kvref.errors import KVCacheTypeError, show
 
 
 class Ownership(Enum):
@@ -58,7 +56,7 @@ def _sealed_copy(value: object) -> object:
     return _sealed(cast(Cloneable, value).clone())
 
 
-def _copied(value: object) -> object:
+def copied(value: object) -> object:
     if not offers(value, "clone"):
         raise KVCacheTypeError(f"COPY_BOTH storage needs values with clone(), not {show(value)}")
     copy: object = cast(Copyable, value).clone()
@@ -67,24 +65,11 @@ def _copied(value: object) -> object:
     return copy
 
 
-def copied_out(
-    pool: str, values: Mapping[int, V], find: Callable[[int], V | None], key: int
-) -> V | None:
-    """A copy of the value found under a key; raises if making it changed the entry."""
-    value = find(key)
-    if value is None:
-        return None
-    copy = _copied(value)
-    if values.get(key) is not value:
-        raise KVCacheReentryError(f"clone() may not change pool {pool!r}, its caller")
-    return cast(V, copy)
-
-
 PREPARE: Final[dict[Ownership, Callable[[object], object] | None]] = {
     Ownership.REFERENCE: None,
     Ownership.SEALED: _sealed,
     Ownership.COPY: _sealed_copy,
-    Ownership.COPY_BOTH: _copied,
+    Ownership.COPY_BOTH: copied,
 }
 COPYING: Final = (Ownership.COPY, Ownership.COPY_BOTH)
 """Those whose sets may fail while they copy."""
