@@ -18,7 +18,7 @@ from kvref.hashing import hash_state
 from kvref.integrity import Verifiable
 from kvref.manager import KVCacheManager, StatsSummary
 from kvref.observing import Cleared, Event, Got, LookedUp, Observer, Stored
-from kvref.ownership import Cloneable, Ownership, Sealable
+from kvref.ownership import Cloneable, Copyable, Ownership, Sealable
 from kvref.policy import EvictionStrategy
 from kvref.pool import KVCachePool
 from kvref.ranks import Priority, Rank
@@ -34,6 +34,7 @@ __all__ = [
     "Cause",
     "Cleared",
     "Cloneable",
+    "Copyable",
     "Departure",
     "Event",
     "EvictionStrategy",

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar, cast
+from weakref import ref as weak
 
 from kvref.departures import Cause, Departure, OnEvict, Resident
 from kvref.errors import KVCacheRaceError, KVCacheReentryError
 from kvref.integrity import marked, verified
 from kvref.observing import Audience, Got, Stored
-from kvref.ownership import PREPARE, Ownership
+from kvref.ownership import PREPARE, Ownership, copied
 from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
 from kvref.ranks import Rank
 from kvref.stats import PoolStats
@@ -66,6 +67,10 @@ class Books(Generic[V]):
         self._find: Callable[[int], V | None] = values.get
         if self._marks is not None:
             self._find = partial(verified, self._name, values, self._marks)
+        self._look: Callable[[int], V | None] = values.get
+        if self._ownership is Ownership.COPY_BOTH:
+            self._find = partial(_copied_out, weak(self), self._find)  # a method would be a cycle
+            self._look = partial(_copied_out, weak(self), self._look)
         self._heard = self._audience.hears(self._name)
         self._counting = None if self._quiet else self._stats
         self._on_hit: Callable[[int], object] | None = None if self._quiet else order.touch
@@ -234,6 +239,17 @@ def told(gone: object) -> tuple[Departure[V], ...]:
     while type(gone) is tuple:
         gone = gone[0]
     return (cast(Departure[V], gone),) if isinstance(gone, Departure) else ()
+
+
+def _copied_out(books: "weak[Books[V]]", find: Callable[[int], V | None], key: int) -> V | None:
+    """A copy of the value found under a key; raises if making it changed the entry."""
+    value, home = find(key), books()
+    if value is None:
+        return None
+    copy = copied(value)
+    if home is not None and home._values.get(key) is not value:
+        raise KVCacheReentryError(f"clone() may not change pool {home._name!r}, its caller")
+    return cast(V, copy)
 
 
 def _told_hit(

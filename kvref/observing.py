@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Got(NamedTuple, Generic[V]):
-    """A `get`: `value` and `slot` are None for a miss."""
+    """A `get`: `value` (COPY_BOTH: the stored one) and `slot` are None for a miss."""
 
     pool: str
     key: int
@@ -38,7 +38,7 @@ class Got(NamedTuple, Generic[V]):
 
 
 class Stored(NamedTuple, Generic[V]):
-    """A `set` of `given`; `value` is what is stored, a copy under COPY.
+    """A `set` of `given`; `value` is what is stored, a copy under COPY and COPY_BOTH.
 
     `new`: the key was not resident. `rank` is None where the policy has none.
     """

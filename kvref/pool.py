@@ -189,7 +189,7 @@ class KVCachePool(Books[V]):
 
     def peek(self, cache_key: SupportsIndex) -> V | None:
         """The entry under `cache_key`, or None, without counting or refreshing anything."""
-        return self._values.get(cache_key if type(cache_key) is int else as_key(cache_key))
+        return self._look(cache_key if type(cache_key) is int else as_key(cache_key))
 
     def clear(self) -> None:
         """Empty the pool. Counters stay; the next insert takes slot 0."""

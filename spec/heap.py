@@ -24,10 +24,14 @@ class Object(NamedTuple):
 
 
 class Hand(NamedTuple):
-    """The private copy that the last hit delivered; `home` is its pool and key while resident."""
+    """What the last hit delivered that is none of the client's objects.
+
+    `home` is its pool and key while it is resident; a copy that is the client's `own` has none.
+    """
 
     contents: Contents
     home: tuple[str, Key] | None
+    own: bool = False
 
 
 class Heap(NamedTuple):
@@ -65,8 +69,13 @@ def orphan(heap: Heap, home: tuple[str, Key]) -> Heap:
     return Heap(heap.objects, Hand(heap.hand.contents, None))
 
 
+def take_back(heap: Heap) -> Heap:
+    """What was lent is the pool's again."""
+    return heap if heap.hand is None else Heap(heap.objects)
+
+
 def client_step(heap: Heap, op: ClientOp) -> tuple[Heap, Response]:
-    """What the client does to objects, without the cache: a sealed object refuses writes."""
+    """What the client does to objects, without the cache: what is sealed or lent refuses."""
     match op:
         case Read(ref):
             return heap, Seen(contents(heap, ref))
@@ -76,7 +85,9 @@ def client_step(heap: Heap, op: ClientOp) -> tuple[Heap, Response]:
             return put_object(heap, ref, Object(new)), Done()
         case Reread():
             return heap, Refused() if heap.hand is None else Seen(heap.hand.contents)
-        case Rewrite():
-            return heap, Refused()
+        case Rewrite(new):
+            if heap.hand is None or not heap.hand.own:
+                return heap, Refused()
+            return Heap(heap.objects, heap.hand._replace(contents=new)), Done()
         case _:
             assert_never(op)

@@ -1,15 +1,17 @@
 """R1 to R5, P12: what becomes of the objects themselves, which comparing values cannot see."""
 
 from collections import Counter
-from typing import Final
+from typing import Final, NamedTuple
 
-from spec.heap import contents
+from spec.heap import Hand, contents
 from spec.law import Law
 from spec.ops import (
     Cause,
     Census,
     Clear,
     Cleared,
+    Contents,
+    Done,
     Get,
     Hit,
     Inspect,
@@ -24,12 +26,17 @@ from spec.ops import (
     Write,
 )
 from spec.pool import Entry, leave, retained
-from spec.profile import Ownership, Profile
+from spec.profile import Ownership, Profile, copies, delivers_own, lends
 from spec.transition import EVERY_OP, POOL_OPS, Transition
 
 
 def ownership(t: Transition) -> Ownership:
     return t.after.pool.profile.ownership
+
+
+def private(t: Transition) -> bool:
+    """Whether what is stored is a copy, none of the client's objects."""
+    return copies(t.after.pool.profile)
 
 
 def delivered(t: Transition) -> tuple[Entry, Hit] | None:
@@ -41,7 +48,7 @@ def delivered(t: Transition) -> tuple[Entry, Hit] | None:
 
 def identity(t: Transition) -> bool:
     """REFERENCE, SEALED: a hit returns the very object last set under that key."""
-    if ownership(t) is Ownership.COPY:
+    if private(t):
         return True
     if isinstance(t.op, Set) and isinstance(t.response, Stored):
         return t.new is None or t.new.ref == t.op.ref
@@ -56,16 +63,38 @@ def quiet(t: Transition) -> bool:
     return [o.contents for o in t.after.heap.objects] == [o.contents for o in t.before.heap.objects]
 
 
+class Held(NamedTuple):
+    """What can be seen of the hand, wherever its home is."""
+
+    contents: Contents
+    own: bool
+
+
+def held(hand: Hand | None) -> Held | None:
+    return None if hand is None else Held(hand.contents, hand.own)
+
+
+def given_away(hand: Hand | None) -> bool:
+    """What is the client's own is no pool's."""
+    return hand is None or not hand.own or hand.home is None
+
+
 def held_handles(t: Transition) -> bool:
-    """What a hit delivered stays as delivered, whatever happens to its entry."""
-    before, after = t.before.heap.hand, t.after.heap.hand
-    if isinstance(t.op, Get) and isinstance(t.response, Hit):
-        fresh = None if after is None else after.contents
-        return fresh == (t.response.contents if ownership(t) is Ownership.COPY else None)
-    kept = (before and before.contents) == (after and after.contents)
-    if isinstance(t.op, Reread) and isinstance(t.response, Seen):
-        return kept and before is not None and t.response.contents == before.contents
-    return kept
+    """What a hit delivered stays so but for what its owner writes; LENT: until taken back."""
+    profile = t.after.pool.profile
+    before, after = held(t.before.heap.hand), held(t.after.heap.hand)
+    match t.op, t.response:
+        case Get(), Hit(_, fresh):
+            expected = Held(fresh, delivers_own(profile)) if copies(profile) else None
+            return after == expected and given_away(t.after.heap.hand)
+        case (Set(), Stored()) | (Clear(), Cleared()) if lends(profile):
+            return after is None
+        case Rewrite(new), Done():
+            return before is not None and after == before._replace(contents=new)
+        case Reread(), Seen(seen):
+            return after == before and before is not None and seen == before.contents
+        case _:
+            return after == before
 
 
 def intact(t: Transition, entry: Entry) -> bool:
@@ -82,7 +111,8 @@ def integrity(t: Transition) -> bool:
         case Write(ref) if t.before.heap.objects[ref].sealed:
             return isinstance(t.response, Refused)
         case Rewrite():
-            return isinstance(t.response, Refused)
+            own = t.before.heap.hand is not None and t.before.heap.hand.own
+            return isinstance(t.response, Done if own else Refused)
         case _:
             return True
 
@@ -100,8 +130,8 @@ def sealed_when_set(t: Transition) -> bool:
 
 
 def copies_intact(t: Transition) -> bool:
-    """COPY: what is stored keeps its contents, whatever happens to the original."""
-    if ownership(t) is not Ownership.COPY or isinstance(t.op, Set):
+    """What is stored as a copy keeps its contents, whatever is written elsewhere."""
+    if not private(t) or isinstance(t.op, Set):
         return True
     stored = {entry.key: entry.as_set for entry in t.before.pool.entries}
     return all(entry.as_set == stored.get(entry.key) for entry in t.after.pool.entries)
@@ -132,7 +162,7 @@ def departures(t: Transition) -> tuple[Left, ...]:
     gone = tuple([leave(t.before.pool, entry, cause) for entry in t.gone])
     if not isinstance(t.op, Set) or t.old is None or t.new is None:
         return gone
-    replaced = ownership(t) is Ownership.COPY or t.old.ref != t.new.ref
+    replaced = private(t) or t.old.ref != t.new.ref
     return (*gone, leave(t.before.pool, t.old, Cause.UPDATED)) if replaced else gone
 
 
@@ -147,15 +177,17 @@ def leaves(t: Transition) -> tuple[Left, ...]:
 
 
 def held_while_leaving(t: Transition) -> bool:
-    """An object leaves the pool while the client holds it (its own, or the one in hand)."""
-    if ownership(t) is not Ownership.COPY:
-        return bool(leaves(t))
+    """An object leaves while the client holds it, or the copy it got; LENT: what was lent goes."""
     hand, after = t.before.heap.hand, t.after.heap.hand
+    if lends(t.after.pool.profile):
+        return hand is not None and after is None
+    if not private(t) or delivers_own(t.after.pool.profile):
+        return bool(leaves(t)) and (hand is not None or not private(t))
     return hand is not None and hand.home is not None and after is not None and after.home is None
 
 
 def at_stake(t: Transition) -> bool:
-    """A hit, after the client wrote (REFERENCE, COPY) or tried to (SEALED)."""
+    """A hit, after the client wrote (SEALED: tried to) into the object that was set."""
     if ownership(t) is Ownership.SEALED:
         return isinstance(t.op, Write) and isinstance(t.response, Refused)
     found = delivered(t)
@@ -163,7 +195,7 @@ def at_stake(t: Transition) -> bool:
 
 
 def by_identity(profile: Profile) -> bool:
-    return profile.ownership is not Ownership.COPY
+    return not copies(profile)
 
 
 HEAP: Final[tuple[Law[Transition], ...]] = (

@@ -78,12 +78,12 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """The client looks again into the object that the last hit delivered (COPY)."""
+    """The client looks again into the object that the last hit delivered (if copies are stored)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """The client writes into the object that the last hit delivered (COPY)."""
+    """The client writes into the object that the last hit delivered (if copies are stored)."""
 
     contents: Contents
 
@@ -142,7 +142,7 @@ class Counters(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """`ref` is None under COPY, where the delivered object is the pool's own."""
+    """`ref` is None where copies are stored: what is delivered is none of the client's objects."""
 
     ref: Ref | None
     contents: Contents

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, assert_never
 
-from spec.heap import Hand, Heap, client_step, contents, new_heap, orphan, seal
+from spec.heap import Hand, Heap, client_step, contents, new_heap, orphan, seal, take_back
 from spec.ops import (
     Cause,
     Census,
@@ -32,11 +32,19 @@ from spec.ops import (
     Stored,
     Write,
 )
-from spec.profile import FifoUpdate, Ownership, Policy, Profile
+from spec.profile import (
+    FifoUpdate,
+    Ownership,
+    Policy,
+    Profile,
+    copies,
+    delivers_own,
+    lends,
+)
 
 
 class Entry(NamedTuple):
-    """A resident. `ref` is the object set (COPY: the object copied), `as_set` its contents then."""
+    """A resident. `ref` is the object set (or the one copied), `as_set` its contents then."""
 
     key: Key
     slot: SlotId
@@ -95,14 +103,20 @@ def with_entries(pool: Pool, entries: tuple[Entry, ...], counters: Counters) -> 
 
 
 def leave(pool: Pool, entry: Entry, cause: Cause) -> Left:
-    private = pool.profile.ownership is Ownership.COPY
-    return Left(entry.key, entry.slot, None if private else entry.ref, cause)
+    return Left(entry.key, entry.slot, None if copies(pool.profile) else entry.ref, cause)
 
 
 def deliver(pool: Pool, heap: Heap, entry: Entry) -> Hit:
-    if pool.profile.ownership is Ownership.COPY:
+    if copies(pool.profile):
         return Hit(None, entry.as_set)
     return Hit(entry.ref, contents(heap, entry.ref))
+
+
+def handed(pool: Pool, entry: Entry) -> Hand:
+    """What the client holds after a hit: a fresh copy of its own, or the pool's."""
+    if delivers_own(pool.profile):
+        return Hand(entry.as_set, None, own=True)
+    return Hand(entry.as_set, (pool.name, entry.key))
 
 
 def get(pool: Pool, heap: Heap, key: Key) -> tuple[Pool, Heap, Response]:
@@ -113,8 +127,8 @@ def get(pool: Pool, heap: Heap, key: Key) -> tuple[Pool, Heap, Response]:
     entries = pool.entries
     if pool.profile.policy is Policy.LRU:
         entries = (*without(pool, entry), entry)
-    if pool.profile.ownership is Ownership.COPY:
-        heap = Heap(heap.objects, Hand(entry.as_set, (pool.name, key)))
+    if copies(pool.profile):
+        heap = Heap(heap.objects, handed(pool, entry))
     after = with_entries(pool, entries, counters._replace(hits=counters.hits + 1))
     return after, heap, deliver(pool, heap, entry)
 
@@ -123,6 +137,8 @@ def put(pool: Pool, heap: Heap, key: Key, ref: Ref, priority: int) -> tuple[Pool
     """Update if resident, else insert, evicting the victim of a full pool."""
     if pool.profile.ownership is Ownership.SEALED:
         heap = seal(heap, ref)
+    if lends(pool.profile):
+        heap = take_back(heap)
     old = find(pool, key)
     if old is not None:
         return update(pool, heap, old, Entry(key, old.slot, ref, contents(heap, ref), priority))
@@ -145,7 +161,7 @@ def update(pool: Pool, heap: Heap, old: Entry, new: Entry) -> tuple[Pool, Heap, 
     else:
         entries = tuple(new if entry is old else entry for entry in pool.entries)
     counters = pool.counters._replace(updates=pool.counters.updates + 1)
-    same = old.ref == new.ref and pool.profile.ownership is not Ownership.COPY
+    same = old.ref == new.ref and not copies(pool.profile)
     left = () if same else (leave(pool, old, Cause.UPDATED),)
     heap = orphan(heap, (pool.name, old.key))
     return with_entries(pool, entries, counters), heap, Stored(old.slot, left)
@@ -161,6 +177,8 @@ def renews_age(profile: Profile) -> bool:
 def clear(pool: Pool, heap: Heap) -> tuple[Pool, Heap, Response]:
     by_slot = sorted(pool.entries, key=lambda entry: entry.slot)
     counters = pool.counters._replace(cleared=pool.counters.cleared + len(by_slot))
+    if lends(pool.profile):
+        heap = take_back(heap)
     for entry in by_slot:
         heap = orphan(heap, (pool.name, entry.key))
     left = tuple(leave(pool, entry, Cause.CLEARED) for entry in by_slot)
@@ -168,9 +186,9 @@ def clear(pool: Pool, heap: Heap) -> tuple[Pool, Heap, Response]:
 
 
 def retained(pool: Pool) -> tuple[frozenset[Ref], int]:
-    """R5: the client's objects that the pool refers to, and how many copies of its own."""
-    if pool.profile.ownership is Ownership.COPY:
-        return frozenset(), len(pool.entries)
+    """R5: the client's objects that the pool refers to, and how many copies (LENT: not counted)."""
+    if copies(pool.profile):
+        return frozenset(), 0 if lends(pool.profile) else len(pool.entries)
     return frozenset([entry.ref for entry in pool.entries]), 0
 
 

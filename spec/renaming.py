@@ -44,14 +44,9 @@ from spec.ops import (
     Write,
 )
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import Ownership, Profile, RecurScope
+from spec.profile import RecurScope
 
 N = TypeVar("N", bound=int)
-
-
-def tells_versions(profile: Profile) -> bool:
-    """Hits deliver contents as they were set: which version that was can be told."""
-    return profile.ownership not in (Ownership.REFERENCE, Ownership.SEALED)
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ class Renaming:
         hand = heap.hand
         if hand is not None:
             home = None if hand.home is None else self.home(hand.home)
-            hand = Hand(self.value(hand.contents), home)
+            hand = Hand(self.value(hand.contents), home, hand.own)
         return Heap(tuple(o._replace(contents=self.value(o.contents)) for o in named), hand)
 
     def state(self, state: PoolState) -> PoolState:

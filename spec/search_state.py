@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 from spec.heap import contents
 from spec.manager import ManagerState
 from spec.ops import Done, EnvId, Key, Tier
-from spec.profile import Ownership, RecurScope
+from spec.profile import RecurScope, copies
 from spec.search_nodes import Keying, Node, TreePlace
 from spec.window import Columns, Part
 
@@ -109,10 +109,10 @@ def environments(state: SearchState) -> tuple[EnvId, ...]:
 
 def stored(state: SearchState) -> dict[Where, Columns]:
     """Every entry of every pool: the history that its context was built from."""
-    heap, copies = state.manager.heap, state.manager.profile.ownership is Ownership.COPY
+    heap, private = state.manager.heap, copies(state.manager.profile)
     return {
         (pool.name, entry.key): state.histories[
-            entry.as_set if copies else contents(heap, entry.ref)
+            entry.as_set if private else contents(heap, entry.ref)
         ].tokens
         for pool in state.manager.pools
         for entry in pool.entries

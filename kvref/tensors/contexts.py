@@ -104,7 +104,7 @@ def store(rows: Sequence[tuple[WindowPool, int, KeysValues]]) -> None:
     for _ in range(len(rows) + 1):
         for pool, key, window in left:
             pool.set(key, window)
-        left = [row for row in rows if row[0].peek(row[1]) is None]
+        left = [row for row in rows if row[1] not in row[0]]
         if not left:
             return
     pool, key, _ = left[0]

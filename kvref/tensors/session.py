@@ -101,9 +101,9 @@ class SearchSession:
             manager.clear_recur_cache()
             store([(*row, window) for row, window in zip(new, rebuilt, strict=True)])
             held = zip(rows, found, strict=True)
-            gone = [(*row, one) for row, one in held if one and row[0].peek(row[1]) is None]
+            gone = [(*row, one) for row, one in held if one and row[1] not in row[0]]
             store(gone)
-            if any(pool.peek(key) is None for pool, key in rows):
+            if any(key not in pool for pool, key in rows):
                 raise KVCacheValueError(f"{len(rows)} roots do not stay in init beside each other")
         return found
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kvref.arguments import as_count
 from kvref.errors import KVCacheValueError
-from kvref.ownership import Ownership
+from kvref.ownership import COPYING
 from kvref.tensors.batch import MOST_TOKENS, align, attention_mask, taken
 from kvref.tensors.blocks import Block, columns, durable, joined, on
 from kvref.tensors.contexts import Contexts, Source, WindowPool, store
@@ -182,7 +182,7 @@ class Step:
         may_fail = [
             pool
             for pool in homes
-            if pool.on_evict or pool.ownership is Ownership.COPY or len(pool) == pool.pool_size
+            if pool.on_evict or pool.ownership in COPYING or len(pool) == pool.pool_size
         ]
         return all_or_nothing({pool.name: pool for pool in homes}.values() if may_fail else ())
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from kvref import KVCacheManager, KVCachePool, RecurScope, SizingProfile
 from spec.manager import Lookups, ManagerState
 from spec.ops import Contents, Counters, Tier
-from spec.profile import Policy, Profile
+from spec.profile import KVREF, Policy, Profile
 from spec.sizing import Config
 from stateful_models.reference.pool import (
     OWNERSHIP,
@@ -27,6 +27,7 @@ class KvrefManager(ManagerSubject):
     """kvref's own manager. What one pool keeps alive is shown by its abstraction instead."""
 
     reports = EVERYTHING - {Aspect.RETENTION}
+    profiles: ClassVar[tuple[Profile, ...]] = KVREF
     manager_type: ClassVar[type[KVCacheManager[object]]] = KVCacheManager
     manager: KVCacheManager[object]
 

@@ -11,7 +11,8 @@ from kvref import Cause, Departure, EvictionStrategy, KVCachePool, Ownership
 from spec.heap import Hand, Heap, Object
 from spec.ops import Contents, Counters, Key, Left, Ref, SlotId
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import Policy, Profile
+from spec.profile import KVREF, Policy, Profile, copies
+from spec.profile import Ownership as Spec
 from stateful_models.subjects.aspects import EVERYTHING
 from stateful_models.subjects.client import Box, Client, box
 from stateful_models.subjects.pool import PoolSubject
@@ -19,7 +20,7 @@ from stateful_models.subjects.pool import PoolSubject
 NOTHING = Box(Ref(-1), Contents(-1), [])
 STRATEGY = {policy: EvictionStrategy[policy.name] for policy in Policy}
 entry = cast(Callable[[int, int, int, int, object], Entry], Entry)  # plain numbers will do
-OWNERSHIP = {ownership: Ownership[ownership.name] for ownership in spec.profile.Ownership}
+OWNERSHIP = {Spec[mine.name]: mine for mine in Ownership}
 
 
 def note(departed: list[Left], private: bool, departure: Departure[object]) -> None:
@@ -42,7 +43,7 @@ def abstract_pool(
     keys = order.by_age()  # as the specification keeps them
     if values.keys() != slots.keys():
         keys += [key for key in values if key not in slots]
-    private = profile.ownership is spec.profile.Ownership.COPY
+    private = copies(profile)
     ranked = profile.policy is Policy.PRIORITY
     entries = []
     for key in keys:
@@ -77,7 +78,8 @@ def abstract_heap(client: Client, pools: Iterable[KVCachePool[object]]) -> Heap:
     if not isinstance(hand, Box):
         return Heap(objects)
     homes = [(pool.name, Key(k)) for pool in pools for k, v in pool._values.items() if v is hand]
-    return Heap(objects, Hand(hand.contents, homes[0] if homes else None))
+    own = any(pool.ownership is Ownership.COPY_BOTH for pool in pools)
+    return Heap(objects, Hand(hand.contents, homes[0] if homes else None, own))
 
 
 def keys(pool: KVCachePool[object]) -> tuple[int, ...]:
@@ -96,6 +98,7 @@ class KvrefPool(PoolSubject):
     """kvref's own pool, with everything reported and its state open to comparison."""
 
     reports = EVERYTHING
+    profiles: ClassVar[tuple[Profile, ...]] = KVREF
     pool_type: ClassVar[type[KVCachePool[object]]] = KVCachePool
     pool: KVCachePool[object]
 

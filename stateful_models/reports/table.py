@@ -8,6 +8,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from spec.laws import TITLES
+from spec.ops import Rewrite
+from spec.profile import Ownership
 from stateful_models.engines.check import Checked, title
 from stateful_models.engines.sample import LENGTH
 from stateful_models.reports.data import CheckData, ProfileLine
@@ -26,6 +28,11 @@ BLACK_BOX: Final = (
     "with the same operation, and after each transition every operation that tells states apart "
     "was tried. A fault that takes a longer memory than that to show, or shows only in aspects "
     "that the subject does not report, can have been missed."
+)
+
+OTHER_COPIES: Final = (
+    "What a hit delivers could be written. If yours hands out copies, claim COPY_BOTH; if it lends "
+    "its storage, LENT."
 )
 
 
@@ -107,12 +114,20 @@ def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
     return said
 
 
+def copies_differently(row: Checked) -> bool:
+    """Whether a cache that claims COPY let the client write into what it delivered."""
+    if row.divergence is None or row.profile.ownership is not Ownership.COPY:
+        return False
+    return "R4" in row.divergence.laws and Rewrite in map(type, row.divergence.history)
+
+
 def fault(target: Target, row: Checked) -> list[str]:
     """What is wrong with one profile; nothing, if nothing is."""
     if row.divergence is not None:
         broken = ", ".join(f"{code} {TITLES[code]}" for code in row.divergence.laws)
         name = f"{row.kind} {title(row.profile)}"
-        return [f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})"]
+        said = f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})"
+        return [said, *([OTHER_COPIES] if copies_differently(row) else [])]
     if row.missing:
         return [f"never occurred within scope: {' '.join(sorted(row.missing))}"]
     return []

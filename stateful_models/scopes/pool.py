@@ -26,7 +26,7 @@ from spec.ops import (
     Write,
 )
 from spec.pool import PoolState, new_pool
-from spec.profile import Ownership, Policy, Profile
+from spec.profile import Policy, Profile, copies, lends
 from spec.transition import observed
 from stateful_models.scopes.scope import (
     Reports,
@@ -95,8 +95,10 @@ class PoolScope:
         ranks = self.priorities if self.profile.policy is Policy.PRIORITY else 1
         ops: list[Op] = [*pool_ops(self.keys, (refs,) * self.keys, ranks, reports)]
         ops += [Read(ref) for ref in refs]
-        if self.profile.ownership is Ownership.COPY:
-            ops += [Reread(), Rewrite(Contents(-1))]
+        if copies(self.profile):
+            ops.append(Reread())
+        if copies(self.profile) and not lends(self.profile):
+            ops.append(Rewrite(Contents(-1)))
         return tuple(ops)
 
     def writes(self, state: PoolState) -> tuple[Op, ...]:

@@ -4,8 +4,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from spec.ops import Tier
-from spec.profile import Profile
-from spec.renaming import tells_versions
+from spec.profile import Profile, copies
 from spec.sizing import Config
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
@@ -48,9 +47,8 @@ PRESETS: Final = {
 
 
 def pool_scopes(name: ScopeName, profile: Profile) -> tuple[PoolScope, ...]:
-    copies = tells_versions(profile)
     return tuple(
-        PoolScope(profile, capacity, keys, 1 if copies and capacity > 2 else objects)
+        PoolScope(profile, capacity, keys, 1 if copies(profile) and capacity > 2 else objects)
         for capacity, keys, objects in PRESETS[name].pools
     )
 

@@ -13,7 +13,7 @@ from spec.heap import Heap
 from spec.manager import ManagerState
 from spec.ops import Contents, Key, Ref
 from spec.pool import Entry, PoolState
-from spec.renaming import tells_versions
+from spec.profile import copies
 
 SHARED: Final[dict[Hashable, Hashable]] = {}
 """Parts of keys: there are few, and each is kept once however many states it is part of."""
@@ -67,7 +67,7 @@ def homes_of(state: PoolState) -> list[tuple[str, Key]]:
 def plain_pool(state: PoolState) -> Hashable:
     """The state without what is forgotten, no keys and no objects renamed."""
     pool, heap = state
-    versions = Versions(heap, tells_versions(pool.profile))
+    versions = Versions(heap, copies(pool.profile))
     entries = tuple([(e.key, e.slot, e.ref, versions.of(e), e.priority) for e in pool.entries])
     hand = held(heap, homes_of(state), versions)
     return entries, tuple([one.sealed for one in heap.objects]), hand
@@ -76,7 +76,7 @@ def plain_pool(state: PoolState) -> Hashable:
 def renamed_pool(state: PoolState, keys: int) -> tuple[Hashable, int]:
     """The state's canonical form, and how many states it stands for."""
     pool, heap = state
-    versions, names = Versions(heap, tells_versions(pool.profile)), dict[int, int]()
+    versions, names = Versions(heap, copies(pool.profile)), dict[int, int]()
     entries = tuple(
         [
             shared((e.slot, names.setdefault(e.ref, len(names)), versions.of(e), e.priority))
@@ -96,7 +96,7 @@ def renamed_pool(state: PoolState, keys: int) -> tuple[Hashable, int]:
 def plain_manager(state: ManagerState) -> Hashable:
     """As `plain_pool`; without what the client holds, which no operation of a manager's scope
     looks at."""
-    versions = Versions(state.heap, tells_versions(state.profile))
+    versions = Versions(state.heap, copies(state.profile))
     entries = tuple(
         [
             tuple([(e.key, e.slot, e.ref, versions.of(e), e.priority) for e in pool.entries])
@@ -150,7 +150,7 @@ def manager_form(state: ManagerState, order: tuple[int, ...], own: bool) -> Form
     recurs = [envs + env for env in order] if len(state.pools) > envs + 2 else [envs]
     places = [*order, *recurs, len(state.pools) - 1]
     names, keys = dict[Ref, int](), dict[Key, int]()
-    versions = Versions(heap, tells_versions(state.profile))
+    versions = Versions(heap, copies(state.profile))
     entries = []
     for pool in [state.pools[place] for place in places]:
         told = [

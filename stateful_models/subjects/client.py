@@ -101,12 +101,14 @@ ALONE = references([object()], 0)
 
 
 class Client:
-    """So many objects, and `hand`: what the last hit delivered (COPY).
+    """So many objects, and `hand`: what the last hit delivered that is none of them.
 
+    Who `borrows` (LENT) writes into nothing in hand, and gives it back at the next set or clear.
     Values that are EQUAL start with the same contents, and have the same again after as many
     writes each; what is read and written here is then what the specification calls them.
     """
 
+    borrows: bool = False
     values: Values = Values.PLAIN
 
     def __init__(self, objects: int) -> None:
@@ -148,7 +150,9 @@ class Client:
         return frozenset([Ref(ref) for ref in every if references(objects, ref) > ALONE])
 
     def live_copies(self) -> int:
-        """Private copies that something other than the client's hand keeps alive."""
+        """Private copies that something other than the hand keeps alive; none if they are lent."""
+        if self.borrows:
+            return 0
         live: list[object] = [copy for copy in (link() for link in self.copies) if copy is not None]
         return sum(
             references(live, index) > ALONE + (live[index] is self.hand)
@@ -164,7 +168,7 @@ class Client:
             case Reread():
                 return Refused() if self.hand is None else Seen(self.read(self.hand))
             case Rewrite(contents):
-                if self.hand is None:
+                if self.hand is None or self.borrows:
                     return Refused()
                 self.write(self.hand, contents)
             case _:

@@ -151,7 +151,7 @@ def drive_pool(subject: DrivablePool, op: Op) -> Response:
     try:
         if isinstance(op, CLIENT_OPS):
             return subject.client.perform(op)
-        return on_pool(subject, subject, op, subject)
+        return given_back(subject, on_pool(subject, subject, op, subject))
     except (Exception, SystemExit) as error:
         return refused(subject, error)
 
@@ -160,9 +160,16 @@ def drive_manager(subject: DrivableManager, op: ManagerOp) -> Response:
     subject.departed.clear()
     subject.error = None
     try:
-        return on_manager(subject, op)
+        return given_back(subject, on_manager(subject, op))
     except (Exception, SystemExit) as error:
         return refused(subject, error)
+
+
+def given_back(subject: Drivable, response: Response) -> Response:
+    """Whoever borrows gives back what it holds whenever something was stored or cleared."""
+    if subject.client.borrows and isinstance(response, (Stored, Cleared)):
+        subject.client.hand = None
+    return response
 
 
 def on_manager(subject: DrivableManager, op: ManagerOp) -> Response:
@@ -258,7 +265,7 @@ def rank(naming: Naming, priority: int | None) -> float:
 
 
 def found(subject: Drivable, value: object | None, hold: bool) -> Response:
-    """What a get answers; under COPY the client may hold on to what it got."""
+    """What a get answers; where copies are stored the client holds on to what it got."""
     if value is None:
         return Miss()
     if hold:

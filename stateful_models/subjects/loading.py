@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from spec.ops import EnvId, Get, Key, On, Tier
-from spec.profile import KVREF, Profile
+from spec.profile import USUAL, Profile
 from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.profiles import require_profile
@@ -41,10 +41,10 @@ def load_target(name: str) -> Target:
 def target_of(name: str, factory: Callable[..., object]) -> Target:
     manages = arguments(name, factory) == 4
     claimed = getattr(factory, "profiles", None)
-    first = claimed[0] if isinstance(claimed, tuple) and claimed else KVREF[0]
+    first = claimed[0] if isinstance(claimed, tuple) and claimed else USUAL[0]
     sizes = (Config(1, 1, 1), 1, 1) if manages else (1, 1)
     made = prove(name, lambda: factory(first, *sizes))
-    profiles = getattr(made, "profiles", KVREF) if claimed is None else claimed
+    profiles = getattr(made, "profiles", USUAL) if claimed is None else claimed
     if not isinstance(profiles, tuple) or not profiles or isinstance(profiles, Profile):
         raise TargetError(f"{name}: `profiles` must be a tuple, with one Profile at least")
     for profile in profiles:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from spec.ops import Counters, Left, ManagerOp, Response, Tier
-from spec.profile import KVREF, Ownership, Profile
+from spec.profile import USUAL, Profile, copies, lends
 from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
@@ -24,13 +24,14 @@ class ManagerSubject(ABC):
     """
 
     reports: frozenset[Aspect] = frozenset()
-    profiles: ClassVar[tuple[Profile, ...]] = KVREF
+    profiles: ClassVar[tuple[Profile, ...]] = USUAL
 
     def __init__(self, profile: Profile, config: Config, envs: int, objects: int) -> None:
         self.profile = profile
         self.envs = envs
         self.client = self.make_client(objects)
-        self.private = profile.ownership is Ownership.COPY
+        self.client.borrows = lends(profile)
+        self.private = copies(profile)
         self.naming = PLAIN
         self.departed: list[Left] = []
         self.error: BaseException | None = None

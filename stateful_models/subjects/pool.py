@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from spec.ops import Counters, Left, Op, Ref, Response
-from spec.profile import KVREF, Ownership, Profile
+from spec.profile import USUAL, Profile, copies, lends
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
 from stateful_models.subjects.driver import drive_pool
@@ -28,13 +28,14 @@ class PoolSubject(ABC):
     """
 
     reports: frozenset[Aspect] = frozenset({Aspect.RETENTION})
-    profiles: ClassVar[tuple[Profile, ...]] = KVREF
+    profiles: ClassVar[tuple[Profile, ...]] = USUAL
     """The profiles that this cache claims to refine."""
 
     def __init__(self, profile: Profile, capacity: int, objects: int) -> None:
         self.profile = profile
         self.client = self.make_client(objects)
-        self.private = profile.ownership is Ownership.COPY
+        self.client.borrows = lends(profile)
+        self.private = copies(profile)
         self.naming = PLAIN
         self.departed: list[Left] = []
         self.error: BaseException | None = None

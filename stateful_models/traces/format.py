@@ -76,7 +76,7 @@ class OwnHeader(
 ):
     version: Literal[1, 2]
     env_num: Envs
-    ownership: Literal["reference", "sealed", "copy"]
+    ownership: Literal["reference", "sealed", "copy", "copy-both"]
     pools: dict[str, PoolShape]
 
 

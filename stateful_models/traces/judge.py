@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from spec.laws import TITLES
 from spec.ops import Contents, Key
-from spec.profile import Ownership, Profile
+from spec.profile import Ownership, Profile, copies
 from stateful_models.traces.format import (
     AnyRecord,
     ClearAllRecord,
@@ -95,9 +95,9 @@ class TraceJudge:
 
     def __init__(self, reader: TraceReader) -> None:
         self.report = TraceReport(reader.path, reader.header)
-        copies = self.report.profile.ownership is Ownership.COPY
+        private = copies(self.report.profile)
         shapes = reader.header.pools.items()
-        self.pools = {name: PoolTrack.of(name, shape, copies) for name, shape in shapes}
+        self.pools = {name: PoolTrack.of(name, shape, private) for name, shape in shapes}
         self.recent: list[GetRecord | ClearRecord] = []
         self.storer: dict[Key, int] = {}
         self.own: dict[tuple[int, Key], Contents] = {}

@@ -18,7 +18,9 @@ from stateful_models.bugs.caches.finalized_too_early import FinalizedTooEarly
 from stateful_models.bugs.caches.forgets_untold import ForgetsUntold
 from stateful_models.bugs.caches.get_removes import GetRemoves
 from stateful_models.bugs.caches.graveyard import Graveyard
+from stateful_models.bugs.caches.hands_out_its_own import HandsOutItsOwn
 from stateful_models.bugs.caches.highest_free_slot import HighestFreeSlot
+from stateful_models.bugs.caches.lent_and_stale import LentAndStale
 from stateful_models.bugs.caches.looks_everywhere import LooksEverywhere
 from stateful_models.bugs.caches.lookup_asks_both import LookupAsksBoth
 from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
@@ -87,6 +89,8 @@ EXHIBITS: Final = (
     Exhibit(MovesItsVictim, "P12", 3, "capacity 2: set three keys: the first is told, one leaves"),
     Exhibit(FinalizedTooEarly, "P9", 2, "capacity 1: two keys: its finalizer finds nobody there"),
     Exhibit(ForgetsUntold, "P12", 2, "set in recur, clear all: demoted, and forgotten untold"),
+    Exhibit(HandsOutItsOwn, "R3", 2, "set, get: what is got is still the pool's"),
+    Exhibit(LentAndStale, "P6", 5, "set two, get the older, set a third, get the older: gone"),
     Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
 )
 ISOLATION: Final = (

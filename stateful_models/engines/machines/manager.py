@@ -29,7 +29,7 @@ from spec.ops import (
     Tier,
     Write,
 )
-from spec.profile import KVREF, Profile, Sizing
+from spec.profile import USUAL, Profile, Sizing
 from spec.sizing import Config, capacities
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.subjects.aspects import visible
@@ -55,7 +55,7 @@ class ManagerMachine(RuleBasedStateMachine):
     """
 
     factory: ClassVar[ManagerFactory] = KvrefManager
-    profiles: ClassVar[tuple[Profile, ...]] = KVREF
+    profiles: ClassVar[tuple[Profile, ...]] = USUAL
 
     state: ManagerState
     subject: Subject[ManagerOp]
