@@ -333,9 +333,9 @@ def test_every_public_function_is_tried(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 TYPES = {
-    "Aligned", "Cleared", "Cloneable", "Departure", "Event", "Fingerprinted", "Got", "LookedUp",
-    "LookupStats", "Missing", "Observer", "OnEvict", "PoolSizes", "Priority", "Rank", "Resident",
-    "Sealable", "StatsSummary", "Step", "Stored", "Verifiable",
+    "Aligned", "Cleared", "Cloneable", "Copyable", "Departure", "Event", "Fingerprinted", "Got",
+    "LookedUp", "LookupStats", "Missing", "Observer", "OnEvict", "PoolSizes", "Priority", "Rank",
+    "Resident", "Sealable", "StatsSummary", "Step", "Stored", "Verifiable",
 }  # fmt: skip
 
 
