@@ -10,19 +10,17 @@ import pytest
 
 from spec.ops import Get, Op, Response, Set
 from spec.pool import PoolState, find, step
-from spec.profile import FIFO_COPY, FIFO_REFERENCE, KVREF, LRU_REFERENCE, Ownership, Profile
-from spec.sizing import Config
+from spec.profile import FIFO_COPY, FIFO_REFERENCE, KVREF, LRU_REFERENCE, Profile
 from stateful_models.bugs.caches.ring import UpdateMoves
 from stateful_models.bugs.caches.untouched_by_hit import UntouchedByHit
 from stateful_models.engines.explore import Explorer
 from stateful_models.engines.judge import first_divergence
 from stateful_models.reference.pool import KvrefPool
-from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
+from stateful_models.scopes.presets import ScopeName, manager_scopes
 from stateful_models.subjects.aspects import Aspect, visible
 from stateful_models.subjects.pool import PoolSubject
 from tests.support.exploring import explore_manager, explore_pool
-from tests.support.night import NIGHT
 
 
 @pytest.mark.parametrize("profile", KVREF, ids=lambda p: f"{p.policy.value}-{p.ownership.value}")
@@ -36,11 +34,10 @@ def test_kvref_pool_conforms(profile: Profile) -> None:
 
 @pytest.mark.parametrize("profile", KVREF, ids=lambda p: f"{p.policy.value}-{p.ownership.value}")
 def test_kvref_manager_conforms(profile: Profile) -> None:
-    """Two environments; with copies, where it multiplies who holds which, by night only."""
-    envs = 2 if NIGHT or profile.ownership is not Ownership.COPY else 1
-    report = explore_manager(ManagerScope(profile, Config(1, 1), envs, keys=2))
-    assert report.divergence is None
-    assert report.missing == frozenset()
+    for scope in manager_scopes(ScopeName.SMALL, profile, first=True):
+        report = explore_manager(scope)
+        assert report.divergence is None
+        assert report.missing == frozenset()
 
 
 def test_statistics_switched_off_conform() -> None:

@@ -51,7 +51,7 @@ def test_what_one_subject_failed_is_not_replayed_for_another(tmp_path: Path) -> 
 def test_of_a_manager_its_pools_and_itself_are_fuzzed(tmp_path: Path) -> None:
     told = {part.kind: run(TWICE.name, part, 0, Store(tmp_path), 20) for part in parts(TWICE)}
     assert [kind for kind, ran in told.items() if ran.found] == ["manager"]
-    assert told.keys() == {"init pool", "recur pool", "manager"}
+    assert told.keys() == {"init pool", "recur pool", "wm pool", "manager"}
 
 
 def test_kvref_passes_and_every_situation_occurs(tmp_path: Path) -> None:
@@ -61,7 +61,9 @@ def test_kvref_passes_and_every_situation_occurs(tmp_path: Path) -> None:
         assert ran.found is None
         record.add(ran)
     codes = [f"P{n}" for n in (*range(1, 11), 12)] + [f"R{n}" for n in range(1, 6)]
-    assert record.occurred == sorted([*codes, "M1", "M3", "M4", "M6", "M7"])
+    assert record.occurred == sorted(
+        [*codes, "M1", "M3", "M4", "M6", "M7", *(f"eviction in {t.value}" for t in Tier)]
+    )
     assert record.deepest >= STEPS - 1 >= 50 - 1
     assert record.examples >= 2 * EACH
 
