@@ -1,6 +1,5 @@
 """`kvref search`: how large the pools of a tree search must be, and what its contexts rest on."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spec.profile import Policy
-from stateful_models.cli.console import output, writable, write_json
+from stateful_models.cli.console import JsonFile, fresh_json, output, write_json
 from stateful_models.reports.data import (
     FORM,
     Dropped,
@@ -32,14 +31,14 @@ from stateful_models.reports.searches import (
 def search_command(
     envs: Annotated[int, typer.Option(min=1, max=4, help="Up to so many environments.")] = 3,
     simulations: Annotated[int, typer.Option(min=1, max=7, help="Simulations a search.")] = 6,
-    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Explore abstract tree searches: the least capacities, and what goes wrong without what."""
-    writable(json)
+    json = fresh_json(json)
     sizes = list(thresholds(envs, simulations))
     cases = [dropped(case) for case in CASES]
     kept = [uncleared(policy, searches) for policy in Policy for searches in UNCLEARED]
-    console = output()
+    console = output(json)
     show_thresholds(console, sizes, simulations)
     show_uncleared(console, kept)
     show_cases(console, cases)

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from stateful_models.cli.console import complain, output, refuse, writable, write_json
+from stateful_models.cli.console import JsonFile, complain, fresh_json, output, refuse, write_json
 from stateful_models.reports.data import FORM, BreachData, TraceData, TraceDocument, written
 from stateful_models.traces.format import TraceError, UpstreamHeader
 from stateful_models.traces.judge import TraceReport, check_trace
@@ -91,14 +91,14 @@ def breach_table(report: TraceReport) -> Table:
 @traces.command("check")
 def check_command(
     files: Annotated[list[Path], typer.Argument(help="Traces, gzip or plain.")],
-    json: Annotated[Path | None, typer.Option(help="Write the verdicts to this file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Judge recorded runs against the laws. Status 1 if one breaks a law, 2 if one is no trace.
 
     What is no trace is named on standard error, and the others are judged all the same.
     """
-    writable(json)
-    console, reports = output(), list[TraceReport]()
+    json = fresh_json(json)
+    console, reports = output(json), list[TraceReport]()
     for file in files:
         try:
             reports.append(check_trace(file))

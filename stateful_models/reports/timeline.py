@@ -42,10 +42,12 @@ def timeline(
         add(table, str(number), operation(op), answer(response), state_text(state))
     last = operation(divergence.history[-1]) if divergence.history else "(new)"
     right = f"expected: {answer(divergence.expected)}"
+    silent = divergence.observed is None and divergence.error is not None
     add(table, str(len(done)), last, right, state_text(divergence.expected_state))
     error = f" ({divergence.error})" if divergence.error else ""
+    came = f"it {divergence.error}" if silent else f"observed: {answer(divergence.observed)}{error}"
     wrong = "" if divergence.observed_state is None else state_text(divergence.observed_state)
-    add(table, "", "", f"observed: {answer(divergence.observed)}{error}", wrong, style="bold red")
+    add(table, "", "", came, wrong, style="bold red")
     if divergence.observed_state is not None:
         for where in differences(divergence.expected_state, divergence.observed_state):
             add(table, "", "", "", where, style="red")

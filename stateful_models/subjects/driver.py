@@ -41,6 +41,7 @@ from spec.ops import (
 )
 from stateful_models.subjects.aspects import EVERYTHING, Aspect
 from stateful_models.subjects.client import Client
+from stateful_models.subjects.journal import interrupted
 from stateful_models.subjects.protocol import Retaining
 
 CLIENT_OPS: Final = (Read, Write, Reread, Rewrite)
@@ -138,6 +139,8 @@ class PoolAt:
 
 def refused(subject: Drivable, error: BaseException) -> Refused:
     """Whatever a cache raises is a refusal, kept in `error`."""
+    if interrupted(error):
+        raise error
     subject.error = error.with_traceback(None)  # frames would keep objects alive
     return Refused()
 
@@ -149,7 +152,7 @@ def drive_pool(subject: DrivablePool, op: Op) -> Response:
         if isinstance(op, CLIENT_OPS):
             return subject.client.perform(op)
         return on_pool(subject, subject, op, subject)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return refused(subject, error)
 
 
@@ -158,7 +161,7 @@ def drive_manager(subject: DrivableManager, op: ManagerOp) -> Response:
     subject.error = None
     try:
         return on_manager(subject, op)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return refused(subject, error)
 
 

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
+from types import ModuleType
 from typing import Final, cast
 
 from spec.profile import KVREF, Profile
 from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.journal import Doing, Journals, interrupted, made
+from stateful_models.subjects.own import NAMES, apart, found
 from stateful_models.subjects.profiles import require_profile
 from stateful_models.subjects.protocol import (
     ManagerFactory,
@@ -64,19 +67,47 @@ def load(name: str) -> Callable[..., object]:
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute) or "/" in module or module.endswith(".py"):
         raise TargetError(f"{name}: a subject is named module:factory, as in an import")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    here = str(Path.cwd())
+    if "" not in sys.path and here not in sys.path:
+        sys.path.insert(0, here)
     try:
-        factory: object = getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        raise TargetError(f"{name}: no module named {error.name}") from error
+        factory: object = getattr(imported(module), attribute)
+    except ImportError as error:
+        raise TargetError(f"{name}: {unimported(error, here)}") from error
     except AttributeError as error:
         raise TargetError(f"{name}: {error}") from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if interrupted(error):
+            raise
         raise TargetError(f"{name}: importing it raised {type(error).__name__}: {error}") from error
     if not callable(factory):
         raise TargetError(f"{name} is {factory!r}, which cannot be called to make a subject")
     return factory
+
+
+def imported(module: str) -> ModuleType:
+    journal = Journals.open
+    if journal is not None:
+        journal.write(Doing.IMPORTING)
+    try:
+        return import_module(apart(module, sys.path))
+    finally:
+        if journal is not None:
+            journal.idle()
+
+
+def unimported(error: ImportError, here: str) -> str:
+    """Why a module could not be imported, in one line."""
+    top = (error.name or "").partition(".")[0]
+    theirs = found(top, [here, *sys.path]) if top in NAMES else None
+    if theirs is not None:
+        return (
+            f"it imports a `{top}` of its own ({theirs.origin}), but here that name is kvref's: "
+            f"rename yours, or have the module that makes the subject do without it ({error})"
+        )
+    if isinstance(error, ModuleNotFoundError):
+        return f"no module named {error.name}"
+    return f"importing it raised {type(error).__name__}: {error}"
 
 
 def arguments(name: str, factory: Callable[..., object]) -> int:
@@ -100,8 +131,10 @@ def arguments(name: str, factory: Callable[..., object]) -> int:
 def prove(name: str, build: Callable[[], object]) -> Subject[object]:
     """One subject, made to see that the factory makes subjects at all."""
     try:
-        subject = build()
-    except (Exception, SystemExit) as error:
+        subject = made(None, build)
+    except BaseException as error:
+        if interrupted(error):
+            raise
         raise TargetError(
             f"{name}: making a subject raised {type(error).__name__}: {error}"
         ) from error

@@ -1,6 +1,7 @@
 """One pool of a manager under test, as a pool under test: the manager's own policy and updates."""
 
 from functools import partial
+from typing import cast
 
 from spec.ops import EnvId, On, Op, Read, Reread, Response, Rewrite, Tier, Write
 from spec.profile import Profile
@@ -27,6 +28,16 @@ class PoolOfManager:
     @property
     def error(self) -> BaseException | None:
         return getattr(self.manager, "error", None)
+
+
+def tier_of(build: object) -> Tier | None:
+    """Which of a manager's pools this makes, however it is wrapped; None if it makes none."""
+    if not isinstance(build, partial):
+        return None
+    if build.func is PoolOfManager:
+        return cast(Tier, build.args[1])
+    within = map(tier_of, (*build.args, *build.keywords.values()))
+    return next((tier for tier in within if tier is not None), None)
 
 
 def pool_of_manager(make: ManagerFactory, tier: Tier) -> PoolFactory:

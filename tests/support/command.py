@@ -1,4 +1,7 @@
-"""The command line, called in this process as its console script calls it."""
+"""The command line, called in this process as its console script calls it.
+
+Subjects are driven in this process too: `tests.support.process` has the commands watch them.
+"""
 
 import io
 import json
@@ -11,6 +14,7 @@ from unittest.mock import patch
 import msgspec
 
 from stateful_models.cli.main import main
+from stateful_models.cli.watched import Watching
 from stateful_models.reports.data import decoded
 
 
@@ -29,6 +33,7 @@ def kvref(*arguments: object) -> Ran:
     with (
         patch.object(sys, "argv", ["kvref", *map(str, arguments)]),
         patch.object(sys, "path", list(sys.path)),
+        patch.object(Watching, "wanted", False),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
