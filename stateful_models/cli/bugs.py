@@ -23,6 +23,7 @@ from stateful_models.cli.console import (
 )
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, BugsDocument, ExhibitLine, written
+from stateful_models.reports.fitted import Fitted
 
 
 def bugs_command(
@@ -77,12 +78,12 @@ def show(console: Console, rows: list[Examined], seconds: float) -> None:
         taken = sum(catch.seconds for catch in row.catches.values())
         style = "" if row.told else "bold red"
         table.add_row(row.name, row.wing, row.law, *cells, f"{taken:.1f}", style=style)
-    console.print(table)
+    console.print(Fitted(table))
     caught = [row for row in rows if row.caught_by]
     twice = [row for row in rows if len(row.caught_by) >= 2]
     console.print(
         f"{len(caught)} of {len(rows)} exhibits caught, {len(twice)} by two methods or more, in "
-        f"{seconds:.0f} s. A number is how many operations the shortest\nhistory found has; "
+        f"{seconds:.0f} s. A number is how many operations the shortest history found has; "
         "- is a method that saw nothing, a blank one that does not apply.",
         highlight=False,
     )

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from spec.profile import Ownership, Policy, Profile
 from stateful_models.cli.console import (
@@ -20,15 +22,17 @@ from stateful_models.cli.console import (
     write_text,
 )
 from stateful_models.cli.silence import LIMIT, Limit, watched
-from stateful_models.cli.subject import named
+from stateful_models.cli.subject import named, tensors
 from stateful_models.cli.watched import foreign
 from stateful_models.engines.check import Checked, check_target, selected
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, CheckData, CheckDocument, Ended, written
+from stateful_models.reports.report import Report
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import as_data, conclude, table
 from stateful_models.reports.timeline import timeline
 from stateful_models.scopes.presets import ScopeName
+from stateful_models.subjects.journal import driven
 from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
 
@@ -71,6 +75,9 @@ def check_command(
     json, repro_file = fresh_json(json), fresh_repro(repro_file)
     if subject is not None and foreign(subject):
         raise typer.Exit(watched(subject, limit, silent(subject), json, repro_file))
+    other = tensors(subject)
+    if other is not None:
+        raise typer.Exit(check_other(*other, scope, json, repro_file))
     target = named(subject)
     profiles = selected(target, policy, ownership)
     if not profiles:
@@ -88,6 +95,27 @@ def check_command(
     write_json(json, CheckDocument(FORM, written(), as_data(target, rows)))
     if not all(row.conforms for row in rows):
         raise typer.Exit(1)
+
+
+def check_other(
+    kind: str, subject: type, scope: ScopeName, json: Path | None, repro_file: Path | None
+) -> int:
+    """What `stateful_models.check` establishes of windows, batches, keys and sessions."""
+    if repro_file is not None:
+        complain(f"--repro is for pools and managers: nothing is written for {kind}")
+    judge = import_module("stateful_models.reports.tensors")
+    try:
+        with driven(f"checking {kind}"):
+            report: Report = judge.check_tensors(kind, subject, scope)
+    except SubjectError as error:
+        refuse(str(error))
+    output(json).print(Text(report.statement), highlight=False)
+    wrong = report.counterexample
+    found = ([], []) if wrong is None else (list(wrong.laws), list(map(str, wrong.history)))
+    shown = kind == "windows"
+    data = CheckData(report.subject, report.conforms, shown, [], report.statement, *found)
+    write_json(json, CheckDocument(FORM, written(), data))
+    return 0 if report.conforms else 1
 
 
 def silent(subject: str) -> Callable[[Ended], CheckDocument]:

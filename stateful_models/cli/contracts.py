@@ -14,6 +14,7 @@ from rich.table import Table
 
 from stateful_models.cli.console import JsonFile, complain, fresh_json, output, refuse, write_json
 from stateful_models.reports.data import FORM, ConditionLine, ContractsDocument, written
+from stateful_models.reports.fitted import Fitted
 
 if TYPE_CHECKING:
     from stateful_models.engines.contracts.ledger import Outcome
@@ -91,7 +92,7 @@ def contracts_command(
 
 
 def show(console: Console, told: list[ConditionLine], capacity: int, seconds: float) -> None:
-    console.print(table(told))
+    console.print(Fitted(table(told)))
     confirmed = sum(line.verdict.startswith("confirmed") for line in told)
     console.print(
         f"{confirmed} of {len(told)} conditions confirmed over all paths at capacity {capacity}, "

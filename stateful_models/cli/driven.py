@@ -34,7 +34,7 @@ def main(parent: str, folder: str, life: str, noise: str, what: str, *arguments:
     doing, status = ended(WHAT[what], arguments)
     for stream in (Private.out, Private.err, sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
-            stream.flush()  # type: ignore[union-attr]  # a subject may have put anything there
+            stream.flush()
     journal.write(doing, status)
     os._exit(0)
 

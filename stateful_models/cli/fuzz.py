@@ -30,6 +30,7 @@ from stateful_models.cli.watched import foreign
 from stateful_models.engines.check import title
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, Ended, FuzzDocument, Summary, written
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import repro, source
 from stateful_models.reports.timeline import timeline
 from stateful_models.reports.words import operation
@@ -152,7 +153,7 @@ def show(console: Console, record: "Campaign") -> None:
         f"{record.steps:,}",
         str(record.deepest),
     )
-    console.print(table)
+    console.print(Fitted(table))
     done = sorted(record.operations.items(), key=lambda one: -one[1])
     console.print("operations: " + ", ".join(f"{name} {count:,}" for name, count in done))
     missing = [law.code for law in CACHE if law.code not in record.occurred]

@@ -28,6 +28,7 @@ from stateful_models.engines.isolation import (
 )
 from stateful_models.reference.target import KVREF
 from stateful_models.reports.data import FORM, Finding, IsolateDocument, IsolationData, written
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.words import answer, key_name, operation
 from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.protocol import SubjectError
@@ -156,7 +157,7 @@ def shown(console: Console, name: str, verdicts: list[IsolationData], told: list
         verdict = "INTERFERES" if one.found else verdict
         counts = f"{one.envs}", f"{one.pairs:,}", f"{one.transitions:,}", f"{one.seconds:.1f}"
         table.add_row(one.law, one.of, *counts, verdict)
-    console.print(table)
+    console.print(Fitted(table))
     for one in verdicts:
         for found in one.found:
             console.print(f"{name} breaks {one.law}: env 0 observes another ({found.kind})")

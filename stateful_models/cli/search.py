@@ -18,6 +18,7 @@ from stateful_models.reports.data import (
     Uncleared,
     written,
 )
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.searches import (
     CASES,
     UNCLEARED,
@@ -61,7 +62,7 @@ def show_thresholds(console: Console, sizes: list[Threshold], simulations: int) 
         rows.setdefault((one.recur_scope, one.envs), []).append(cell)
     for (scope, envs), cells in rows.items():
         table.add_row(scope, str(envs), *cells)
-    console.print(table)
+    console.print(Fitted(table))
     states, transitions = sum(s.states for s in sizes), sum(s.transitions for s in sizes)
     spare = {one.seed_recur - one.least_recur for one in sizes}
     console.print(
@@ -89,7 +90,7 @@ def show_uncleared(console: Console, kept: list[Uncleared]) -> None:
             policy.value, *(str(one.least_recur) for one in mine), str(mine[0].seed_recur)
         )
     console.print()
-    console.print(table)
+    console.print(Fitted(table))
     console.print(
         "One environment, two simulations a search, equal priorities. Under FIFO and PRIORITY an "
         "entry that is set again\nkeeps its age, and goes before its search is over: SEED is too "

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from stateful_models.cli.console import JsonFile, complain, fresh_json, output, refuse, write_json
 from stateful_models.reports.data import FORM, BreachData, TraceData, TraceDocument, written
+from stateful_models.reports.fitted import Fitted
 from stateful_models.traces.format import TraceError, UpstreamHeader
 from stateful_models.traces.judge import TraceReport, check_trace
 
@@ -60,7 +61,7 @@ def show(console: Console, report: TraceReport) -> None:
         highlight=False,
     )
     if report.breaches:
-        console.print(breach_table(report))
+        console.print(Fitted(breach_table(report)))
     if report.wrong_misses:
         removed, missed = report.wrong_misses[0]
         console.print(
@@ -137,4 +138,4 @@ def info_command(file: Annotated[Path, typer.Argument(help="A trace, gzip or pla
         if report.counts[name]:
             table.add_row(what, f"{report.counts[name]:,}")
     table.add_row("verdict", "accepted" if report.accepted else " ".join(report.breaches))
-    console.print(table)
+    console.print(Fitted(table))

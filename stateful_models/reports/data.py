@@ -41,12 +41,17 @@ class ProfileLine(msgspec.Struct, frozen=True):
 
 
 class CheckData(msgspec.Struct, frozen=True):
-    """A whole check."""
+    """A whole check. Windows, batches, keys and sessions have no rows but a statement, and the laws
+    broken by a history.
+    """
 
     subject: str
     conforms: bool
     state_shown: bool
     rows: list[ProfileLine]
+    statement: str = ""
+    laws_broken: list[str] = []
+    history: list[str] = []
 
 
 class Finding(msgspec.Struct, frozen=True):

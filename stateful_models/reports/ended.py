@@ -67,6 +67,8 @@ class Course:
                 return f"making a subject for {self.label}" if self.label else "making a subject"
             case Doing.PERFORMING if self.history:
                 return worded(self.history[-1])
+            case Doing.PERFORMING:
+                return self.label
             case Doing.SHOWING:
                 return "its abstract(), after this history,"
             case _:
@@ -87,7 +89,7 @@ def course(entry: Entry, what: str, again: bool | None) -> Course:
     scope = told if isinstance(told, (PoolScope, ManagerScope)) else None
     if isinstance(told, IsolationScope):
         scope = ManagerScope(told.profile, told.config, envs=told.envs, keys=told.keys)
-    label = str(getattr(told if scope is None else scope, "label", ""))
+    label = str(getattr(told, "label", told or "") if scope is None else scope.label)
     ops = tuple(value(op) for op in entry.operations)
     kind = "manager" if isinstance(scope, ManagerScope) else "pool"
     return Course(

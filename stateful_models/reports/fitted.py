@@ -1,9 +1,14 @@
 """Tables that lose nothing where there is little room."""
 
+from typing import Final
+
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+BETWEEN: Final = 3
+"""From one column to the next: a space on both sides, and the line that is not drawn."""
 
 
 class Fitted:
@@ -15,9 +20,7 @@ class Fitted:
             column.no_wrap, column.overflow = False, "fold"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if Measurement.get(console, options, self.table).minimum <= options.max_width and (
-            self.fits(console, options)
-        ):
+        if not self.table.show_header or self.fits(console, options):
             yield self.table
             return
         if self.table.title is not None:
@@ -33,9 +36,9 @@ class Fitted:
         words = 0
         for column in self.table.columns:
             cells = [column.header, *column.cells]
-            words += max(Measurement.get(console, options, cell).minimum for cell in cells)
-        left, right = 1, 1
-        return words + (left + right) * len(self.table.columns) <= options.max_width
+            column.min_width = max(Measurement.get(console, options, one).minimum for one in cells)
+            words += column.min_width + BETWEEN
+        return words + 1 <= options.max_width
 
 
 def stacked(names: list[Text], cells: tuple[RenderableType, ...], style: str) -> Table:

@@ -11,6 +11,7 @@ from spec.laws import TITLES
 from stateful_models.engines.check import Checked, title
 from stateful_models.engines.sample import LENGTH
 from stateful_models.reports.data import CheckData, ProfileLine
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import source
 from stateful_models.reports.words import answer, operation
 from stateful_models.subjects.target import Target
@@ -85,7 +86,7 @@ def table(rows: Sequence[Checked]) -> RenderableType:
             f"{told.seconds:.1f}",
             f"[{style}]{told.verdict}[/]",
         )
-    return shown
+    return Fitted(shown)
 
 
 def statement(target: Target, rows: Sequence[Checked]) -> list[str]:

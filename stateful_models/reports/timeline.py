@@ -10,6 +10,7 @@ from spec.ops import (
 from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
 from stateful_models.reports.difference import differences
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.words import answer, operation, state_text
 from stateful_models.scopes.manager import ManagerScope
 
@@ -31,7 +32,7 @@ def timeline(
     scope: AnyScope,
     divergence: Divergence[object, AnyOp],
     about: str = "shortest history that goes wrong",
-) -> Table:
+) -> Fitted:
     """The history with the specification's answers; the last row is where the subject differs."""
     title = f"{about} ({scope.label})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
@@ -51,7 +52,7 @@ def timeline(
     if divergence.observed_state is not None:
         for where in differences(divergence.expected_state, divergence.observed_state):
             add(table, "", "", "", where, style="red")
-    return table
+    return Fitted(table)
 
 
 def add(table: Table, *cells: str, style: str = "") -> None:

@@ -50,6 +50,8 @@ def shown_by(subject: Subject[O], kind: type) -> object:
 
 def unable(error: BaseException, where: str) -> BaseException:
     """What a subject raised, as one line; or itself, where somebody wants the run to end."""
+    if isinstance(error, SubjectError):
+        return SubjectError(str(error))
     if interrupted(error):
         return error
     return SubjectError(f"{where} raised {type(error).__name__}: {error}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from math import nan
+from operator import index
 from typing import Final, Protocol, assert_never
 
 from spec.ops import (
@@ -42,7 +43,7 @@ from spec.ops import (
 from stateful_models.subjects.aspects import EVERYTHING, Aspect
 from stateful_models.subjects.client import Client
 from stateful_models.subjects.journal import interrupted
-from stateful_models.subjects.protocol import Retaining
+from stateful_models.subjects.protocol import Retaining, SubjectError
 
 CLIENT_OPS: Final = (Read, Write, Reread, Rewrite)
 NO_KEY = "no key"  # what stands for a key that must be refused
@@ -138,8 +139,8 @@ class PoolAt:
 
 
 def refused(subject: Drivable, error: BaseException) -> Refused:
-    """Whatever a cache raises is a refusal, kept in `error`."""
-    if interrupted(error):
+    """Whatever a cache raises is a refusal, kept in `error`; not what its author told wrongly."""
+    if isinstance(error, SubjectError) or interrupted(error):
         raise error
     subject.error = error.with_traceback(None)  # frames would keep objects alive
     return Refused()
@@ -196,7 +197,8 @@ def on_pool(
         case Set():
             value = None if op.ref is None else subject.client.objects[op.ref]
             slot = pool.set(operand(op.key), value, rank(op.priority))
-            return Stored(SlotId(slot or 0), left_by(subject))
+            place = slot if type(slot) is int else slot_told(subject.reports, slot)
+            return Stored(SlotId(place), left_by(subject))
         case Get():
             return found(subject, pool.get(operand(op.key)), subject.private)
         case Peek():
@@ -217,20 +219,37 @@ def left_by(subject: Drivable) -> tuple[Left, ...]:
     """What was told to leave; an author may have told anything."""
     for one in subject.departed:
         if type(one) is not Left or type(one.cause) is not Cause:
-            raise TypeError(f"`departed` must receive Left values with a Cause, not {one!r}")
+            raise SubjectError(f"`departed` must receive Left values with a Cause, not {one!r}")
     return tuple(subject.departed)
 
 
 def census(tells: frozenset[Aspect], pool: PoolCalls, keeper: Retaining | None) -> Census:
     everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
     inspected = everything or Aspect.INSPECTION in tells
-    keys = frozenset(map(Key, pool.keys())) if inspected else frozenset()
+    keys = keys_told(pool.keys()) if inspected else frozenset()
     counters = pool.counters() if everything or Aspect.COUNTERS in tells else Counters()
     if not isinstance(counters, Counters):
-        raise TypeError(f"counters must give Counters, not {counters!r}")
+        raise SubjectError(f"counters() must give Counters, not {counters!r}")
     if keeper is None or not (everything or Aspect.RETENTION in tells):
         return Census(keys, frozenset(), 0, counters)
     return Census(keys, *keeper.retained(), counters)
+
+
+def keys_told(keys: Iterable[int]) -> frozenset[Key]:
+    if not isinstance(keys, Iterable):
+        raise SubjectError(f"keys() must give the keys of what is stored, not {keys!r}")
+    return frozenset(map(Key, keys))
+
+
+def slot_told(tells: frozenset[Aspect], slot: object) -> int:
+    """The slot of a subject that tells slots; what others return counts for nothing."""
+    if Aspect.SLOTS not in tells or slot is None:
+        return 0
+    try:
+        return index(slot)  # type: ignore[arg-type]  # an author may have told anything
+    except TypeError:
+        told = f"set() must return the slot, an integer, not {slot!r}"
+        raise SubjectError(f"{told}: Aspect.SLOTS is among `reports`") from None
 
 
 def operand(key: Key | None) -> int:

@@ -9,7 +9,8 @@ import os
 import pickle
 import sys
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from mmap import mmap
 from pathlib import Path
@@ -229,6 +230,21 @@ def made(about: object, build: Callable[[], T]) -> T:
             os.chdir(here)
     journal.made(subject)
     return subject
+
+
+@contextmanager
+def driven(words: str) -> Iterator[None]:
+    """Somebody else's code is at work where no operation says what on."""
+    journal = Journals.open
+    if journal is not None:
+        journal.history = array("I")
+        journal.planned(words, None)
+        journal.write(Doing.PERFORMING)
+    try:
+        yield
+    finally:
+        if journal is not None:
+            journal.idle()
 
 
 def interrupted(error: BaseException) -> bool:

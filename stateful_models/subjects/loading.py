@@ -12,7 +12,9 @@ from spec.profile import KVREF, Profile
 from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.journal import Doing, Journals, interrupted, made
+from stateful_models.subjects.manager import ManagerSubject
 from stateful_models.subjects.own import NAMES, apart, found
+from stateful_models.subjects.pool import PoolSubject
 from stateful_models.subjects.profiles import require_profile
 from stateful_models.subjects.protocol import (
     ManagerFactory,
@@ -30,30 +32,24 @@ class TargetError(Exception):
 
 def load_target(name: str) -> Target:
     """The pool (three arguments) or manager (four) that this factory makes."""
-    factory = load(name)
-    kind = tensor_kind(factory)
-    if kind is not None:
-        raise TargetError(
-            f"{name} makes {kind}: `stateful_models.check` judges them, in a test of yours; the "
-            "command line takes pools and managers"
-        )
-    return target_of(name, factory)
+    return target_of(name, load(name))
 
 
 def target_of(name: str, factory: Callable[..., object]) -> Target:
+    kind = tensor_kind(factory)
+    if kind is not None:
+        raise TargetError(
+            f"{name} makes {kind}, which only `kvref check` takes: no pool or manager"
+        )
     manages = arguments(name, factory) == 4
     claimed = getattr(factory, "profiles", None)
     first = claimed[0] if isinstance(claimed, tuple) and claimed else KVREF[0]
     sizes = (Config(1, 1, 1), 1, 1) if manages else (1, 1)
+    if claimed is not None:
+        require_profiles(name, claimed)
     made = prove(name, lambda: factory(first, *sizes))
     profiles = getattr(made, "profiles", KVREF) if claimed is None else claimed
-    if not isinstance(profiles, tuple) or not profiles or isinstance(profiles, Profile):
-        raise TargetError(f"{name}: `profiles` must be a tuple, with one Profile at least")
-    for profile in profiles:
-        try:
-            require_profile(profile)
-        except SubjectError as error:
-            raise TargetError(f"{name}: {error}") from error
+    require_profiles(name, profiles)
     return Target(
         name,
         None if manages else cast(PoolFactory, factory),
@@ -61,6 +57,18 @@ def target_of(name: str, factory: Callable[..., object]) -> Target:
         profiles,
         isinstance(made, Transparent),
     )
+
+
+def require_profiles(name: str, profiles: object) -> None:
+    if not isinstance(profiles, tuple) or not profiles or isinstance(profiles, Profile):
+        raise TargetError(
+            f"{name}: `profiles` must be a tuple, with one Profile at least, not {profiles!r}"
+        )
+    for profile in profiles:
+        try:
+            require_profile(profile)
+        except SubjectError as error:
+            raise TargetError(f"{name}: {error}") from error
 
 
 def load(name: str) -> Callable[..., object]:
@@ -146,7 +154,26 @@ def prove(name: str, build: Callable[[], object]) -> Subject[object]:
     told: object = subject.reports
     if not isinstance(told, frozenset) or not all(isinstance(one, Aspect) for one in told):
         raise TargetError(f"{name}: `reports` must be a frozenset of Aspect, not {told!r}")
+    require_methods(name, subject, told)
     return subject
+
+
+NEEDED: Final = {
+    Aspect.INSPECTION: ("peek", "keys"),
+    Aspect.COUNTERS: ("counters", "reset_counters"),
+}
+
+
+def require_methods(name: str, subject: object, reports: frozenset[Aspect]) -> None:
+    """What is reported can be asked for."""
+    base = next((one for one in (PoolSubject, ManagerSubject) if isinstance(subject, one)), None)
+    if base is None:
+        return
+    for aspect, methods in NEEDED.items():
+        missing = [one for one in methods if getattr(type(subject), one) is getattr(base, one)]
+        if aspect in reports and missing:
+            needs = " and ".join(f"{one}()" for one in missing)
+            raise TargetError(f"{name} reports {aspect}, which needs {needs}: not written")
 
 
 TENSORS: Final = {
