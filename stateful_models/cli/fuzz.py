@@ -47,7 +47,7 @@ def fuzz_command(
     subject: Annotated[
         str | None, typer.Argument(help="Your cache, as module:factory. Default: kvref itself.")
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.01, help="No run starts after so long.")] = 10.0,
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long.")] = 10.0,
     jobs: Annotated[
         int, typer.Option(min=1, max=256, help="Processes. Default: one a core.")
     ] = os.cpu_count() or 1,

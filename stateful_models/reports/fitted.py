@@ -7,8 +7,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-BETWEEN: Final = 3
-"""From one column to the next: a space on both sides, and the line that is not drawn."""
+PADDING: Final = 2
+"""Spaces on both sides of a column, where there is room for them."""
 
 
 class Fitted:
@@ -16,13 +16,31 @@ class Fitted:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        for column in table.columns:
-            column.no_wrap, column.overflow = False, "fold"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.table.show_header or self.fits(console, options):
-            yield self.table
+        table, count = self.table, len(self.table.columns)
+        sizes = [
+            [Measurement.get(console, options, cell) for cell in (column.header, *column.cells)]
+            for column in table.columns
+        ]
+        least = [max(size.minimum for size in cells) for cells in sizes]
+        spare = options.max_width - sum(least) - count - 1
+        if spare < 0 and table.show_header:
+            yield from self.row_by_row()
             return
+        if spare < PADDING * count:
+            table.padding = 0
+        else:
+            spare -= PADDING * count
+        if spare >= 0:
+            most = [max(size.maximum for size in cells) for cells in sizes]
+            for column, width in zip(table.columns, shared_out(least, most, spare), strict=True):
+                column.width = width
+        for column in table.columns:
+            column.no_wrap, column.overflow = False, "fold"
+        yield table
+
+    def row_by_row(self) -> RenderResult:
         if self.table.title is not None:
             yield plain(self.table.title)
         names = [plain(column.header) for column in self.table.columns]
@@ -31,14 +49,16 @@ class Fitted:
             yield stacked(names, cells, str(self.table.rows[number].style or ""))
         yield Text("")
 
-    def fits(self, console: Console, options: ConsoleOptions) -> bool:
-        """Whether every column has room for its longest word, all of them together."""
-        words = 0
-        for column in self.table.columns:
-            cells = [column.header, *column.cells]
-            column.min_width = max(Measurement.get(console, options, one).minimum for one in cells)
-            words += column.min_width + BETWEEN
-        return words + 1 <= options.max_width
+
+def shared_out(least: list[int], most: list[int], spare: int) -> list[int]:
+    """Widths between least and most; who needs little more gets it, the others share the rest."""
+    widths = list(least)
+    waiting = sorted(range(len(least)), key=lambda place: most[place] - least[place])
+    for done, place in enumerate(waiting):
+        given = min(most[place] - least[place], spare // (len(waiting) - done))
+        widths[place] += given
+        spare -= given
+    return widths
 
 
 def stacked(names: list[Text], cells: tuple[RenderableType, ...], style: str) -> Table:

@@ -38,9 +38,7 @@ def load_target(name: str) -> Target:
 def target_of(name: str, factory: Callable[..., object]) -> Target:
     kind = tensor_kind(factory)
     if kind is not None:
-        raise TargetError(
-            f"{name} makes {kind}, which only `kvref check` takes: no pool or manager"
-        )
+        raise TargetError(f"{name} makes {kind}, no pool or manager: `kvref check` takes it")
     manages = arguments(name, factory) == 4
     claimed = getattr(factory, "profiles", None)
     first = claimed[0] if isinstance(claimed, tuple) and claimed else KVREF[0]

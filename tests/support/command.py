@@ -1,10 +1,12 @@
 """The command line, called in this process as its console script calls it.
 
-Subjects are driven in this process too: `tests.support.process` has the commands watch them.
+Subjects are driven in this process too; `process` has the commands watch them in one of their own.
 """
 
 import io
 import json
+import os
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -16,6 +18,7 @@ import msgspec
 from stateful_models.cli.main import main
 from stateful_models.cli.watched import Watching
 from stateful_models.reports.data import decoded
+from tests.support.paths import ROOT
 
 
 class Ran(NamedTuple):
@@ -43,6 +46,19 @@ def kvref(*arguments: object) -> Ran:
             status = left.code
     assert isinstance(status, int), f"main() ended with {status!r}, which is no exit status"
     return Ran(status, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: object, cwd: Path = ROOT, **variables: str) -> Ran:
+    """The same in a process of its own."""
+    run = subprocess.run(
+        [sys.executable, "-m", "stateful_models", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(run.returncode, run.stdout, run.stderr)
 
 
 def result(path: Path) -> Any:
