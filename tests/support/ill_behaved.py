@@ -239,4 +239,4 @@ class NamedProfile(Fifo):
 
 
 class ListedProfiles(Fifo):
-    profiles = list(Fifo.profiles)  # type: ignore[assignment]  # wrong on purpose
+    profiles: ClassVar = [FIFO_REFERENCE]  # type: ignore[assignment]  # wrong on purpose
