@@ -21,7 +21,7 @@ from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.journal import Doing, Entry
 
-OWN: Final = ("spec.", "stateful_models.scopes.")
+OWN: Final = ("spec.", "stateful_models.")
 
 
 class Own(pickle.Unpickler):

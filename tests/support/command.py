@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ def kvref(*arguments: object) -> Ran:
     return Ran(status, out.getvalue(), err.getvalue())
 
 
-def process(*arguments: object, cwd: Path = ROOT, **variables: str) -> Ran:
+def process(*arguments: object, cwd: Path = ROOT, variables: Mapping[str, str] = {}) -> Ran:
     """The same in a process of its own."""
     run = subprocess.run(
         [sys.executable, "-m", "stateful_models", *map(str, arguments)],

@@ -29,10 +29,11 @@ class Fifo(PoolSubject):
     def get(self, key: int) -> object | None:
         return self.stored.get(key)
 
-    def set(self, key: int, value: object, rank: float) -> None:
+    def set(self, key: int, value: object, rank: float) -> int | None:
         if self.full(key):
             self.evict()
         self.stored[key] = value
+        return None
 
     def full(self, key: int) -> bool:
         return key not in self.stored and len(self.stored) >= self.capacity

@@ -28,7 +28,7 @@ class Marked:
         self.mark = uuid4().hex
 
     def run(self, *arguments: object, **variables: str) -> Ran:
-        return process(*arguments, KVREF_MARK=self.mark, **variables)
+        return process(*arguments, variables={"KVREF_MARK": self.mark, **variables})
 
     def start(self, *arguments: object) -> "subprocess.Popen[str]":
         return subprocess.Popen(
