@@ -28,6 +28,7 @@ from stateful_models.cli.silence import LIMIT, Limit, watched
 from stateful_models.cli.subject import named
 from stateful_models.cli.watched import foreign
 from stateful_models.engines.check import title
+from stateful_models.engines.independence import ENTANGLED, entangled
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, Ended, FuzzDocument, Summary, written
 from stateful_models.reports.fitted import Fitted
@@ -113,6 +114,8 @@ def show_found(console: Console, target: Target, found: "Found") -> None:
     broken = ", ".join(f"{code} {TITLES[code]}" for code in found.divergence.laws)
     name = f"{found.kind} {title(found.scope.profile)}"
     console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
+    if entangled(target):
+        console.print(ENTANGLED)
     console.print("It will be replayed first from now on.")
 
 

@@ -128,7 +128,7 @@ def imports(names: str, module: str, factory: str, file: Path | None) -> str:
         return "\n".join(lines)
     where = f"str(Path(__file__).resolve().parent / {relative(home, folder)!r})"
     if module.partition(".")[0] in NAMES:
-        theirs = f"{factory} = import_module(apart({module!r}, [{where}])).{factory}"
+        theirs = f"{factory} = import_module(apart({module!r}, {factory!r}, [{where}])).{factory}"
         path = f"from stateful_models.subjects.own import apart{later}"
     else:
         theirs += later

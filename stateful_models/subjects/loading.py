@@ -77,7 +77,7 @@ def load(name: str) -> Callable[..., object]:
     if "" not in sys.path and here not in sys.path:
         sys.path.insert(0, here)
     try:
-        factory: object = getattr(imported(module), attribute)
+        factory: object = getattr(imported(module, attribute), attribute)
     except ImportError as error:
         raise TargetError(f"{name}: {unimported(error, here)}") from error
     except AttributeError as error:
@@ -91,12 +91,12 @@ def load(name: str) -> Callable[..., object]:
     return factory
 
 
-def imported(module: str) -> ModuleType:
+def imported(module: str, attribute: str) -> ModuleType:
     journal = Journals.open
     if journal is not None:
         journal.write(Doing.IMPORTING)
     try:
-        return import_module(apart(module, sys.path))
+        return import_module(apart(module, attribute, sys.path))
     finally:
         if journal is not None:
             journal.idle()

@@ -36,8 +36,8 @@ def own(module: ModuleType) -> bool:
 
 
 def found(name: str, path: Iterable[str]) -> ModuleSpec | None:
-    """Where a module of this name lies, if it is not kvref's own; without running it."""
-    elsewhere = [one for one in path if Path(one or ".").resolve() != HOME]
+    """Where a module of this name lies that is not kvref's, or a copy's; without running it."""
+    elsewhere = [one for one in path if not Path(one, "stateful_models", "subjects").is_dir()]
     return PathFinder.find_spec(name, elsewhere)
 
 
@@ -47,10 +47,15 @@ def shadowed(path: Iterable[str]) -> list[str]:
     return [name for name in NAMES if found(name, places) is not None]
 
 
-def apart(module: str, path: Iterable[str]) -> str:
-    """The name by which to import a module of the user's; loaded by its place where names clash."""
+def apart(module: str, attribute: str, path: Iterable[str]) -> str:
+    """The name by which to import a module of the user's; loaded by its place where names clash.
+
+    What kvref itself has by that name is meant, if it has it.
+    """
     top, dot, rest = module.partition(".")
     theirs = found(top, path) if top in NAMES else None
+    if theirs is not None and has(module, attribute):
+        return module
     if theirs is None or theirs.origin is None:
         return module
     name = APART + top
@@ -66,6 +71,14 @@ def apart(module: str, path: Iterable[str]) -> str:
             del sys.modules[name]
             raise
     return name + dot + rest
+
+
+def has(module: str, attribute: str) -> bool:
+    """Whether there is that in kvref's own packages."""
+    try:
+        return hasattr(import_module(module), attribute)
+    except ImportError:
+        return False
 
 
 settle()

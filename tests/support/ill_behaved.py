@@ -165,6 +165,15 @@ class Interrupts(Fifo):
         raise KeyboardInterrupt
 
 
+class Shared(Fifo):
+    """All instances have one store."""
+
+    store: ClassVar[OrderedDict[int, object]] = OrderedDict()
+
+    def start(self, profile: Profile, capacity: int) -> None:
+        self.stored, self.capacity = self.store, capacity
+
+
 class Slow(Fifo):
     def get(self, key: int) -> object | None:
         time.sleep(0.05)

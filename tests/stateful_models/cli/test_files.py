@@ -87,16 +87,19 @@ def test_what_an_author_tells_wrongly_is_usage(name: str, words: tuple[str, ...]
         assert word in run.stderr
 
 
+def test_instances_that_share_a_store_are_told_so() -> None:
+    run = kvref("check", "tests.support.ill_behaved:Shared", "--scope=small", "--jobs=1")
+    assert run.returncode == 1
+    assert "instances are not independent" in run.stdout
+
+
 def test_windows_batches_keys_and_sessions_are_checked_too(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     right = kvref("check", "stateful_models.reference.keys:KvrefKeys", "--json", tmp_path / "a")
     assert right.returncode == 0, right.stderr
     assert "KvrefKeys conforms" in right.stdout
     assert result(tmp_path / "a")["statement"] in right.stdout.replace("\n", " ") + right.stdout
-    wrong = kvref(
-        "check", "stateful_models.bugs.tensors.crops_one_short:CropsOneShort",
-        "--json", tmp_path / "b",
-    )  # fmt: skip
+    wrong = kvref("check", "tests.support.windows:CropsOneShort", "--json", tmp_path / "b")
     assert wrong.returncode == 1, wrong.stderr
     told = result(tmp_path / "b")
     assert told["conforms"] is False
@@ -108,9 +111,7 @@ def test_windows_batches_keys_and_sessions_are_checked_too(tmp_path: Path) -> No
     "command",
     [
         BROKEN,
-        ("check", "tests.support.adapters:RecurFirst", "--scope=small", "--jobs=1"),
         ("isolate", "--depth=2"),
-        ("search", "--envs=1", "--simulations=2"),
         ("isolate", "stateful_models.bugs.caches.shared_cursor:SharedCursor"),
     ],
 )

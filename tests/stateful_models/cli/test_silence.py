@@ -73,15 +73,14 @@ def marked() -> Marked:
 EVICTING = ("set k0 = o0", "set k1 = o0", "(pool fifo reference)")
 
 
-@pytest.mark.parametrize("jobs", [ONE, TWO])
 @pytest.mark.parametrize(
-    ("name", "what"),
+    ("name", "what", "jobs"),
     [
-        ("Loops", "set k1 = o0 did not return within 1.5 s (--limit)"),
-        ("Crashes", "killed by signal 11 (SIGSEGV, a segmentation fault)"),
-        ("Leaves", "set k1 = o0 ended the process with status 0"),
-        ("LeavesWith", "set k1 = o0 ended the process with status 3"),
-        ("Killed", "killed by signal 9 (SIGKILL"),
+        ("Loops", "set k1 = o0 did not return within 1.5 s (--limit)", TWO),
+        ("Crashes", "killed by signal 11 (SIGSEGV, a segmentation fault)", ONE),
+        ("Leaves", "set k1 = o0 ended the process with status 0", TWO),
+        ("LeavesWith", "set k1 = o0 ended the process with status 3", ONE),
+        ("Killed", "killed by signal 9 (SIGKILL", TWO),
     ],
 )
 def test_what_does_not_come_back_is_named_with_its_history(
