@@ -8,6 +8,9 @@ need torch load it when they are asked for (they are also in `stateful_models.te
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import stateful_models.subjects.own  # noqa: F401 - first: it settles whose `spec` is meant
+
+# isort: split
 from spec.heap import Hand, Heap, Object
 from spec.manager import Lookups, ManagerState
 from spec.ops import (

@@ -2,7 +2,6 @@
 
 from importlib.util import find_spec
 from os import cpu_count
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
@@ -13,18 +12,27 @@ from rich.table import Table
 
 from stateful_models.bugs.matrix import METHODS, ONLY_ONE, Examined
 from stateful_models.bugs.methods.wings import each, wings
-from stateful_models.cli.console import complain, output, refuse, telling, writable, write_json
+from stateful_models.cli.console import (
+    JsonFile,
+    complain,
+    fresh_json,
+    output,
+    refuse,
+    telling,
+    write_json,
+)
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, BugsDocument, ExhibitLine, written
+from stateful_models.reports.fitted import Fitted
 
 
 def bugs_command(
     only: Annotated[str, typer.Option(help="Only exhibits whose name has this in it.")] = "",
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = cpu_count() or 1,
-    json: Annotated[Path | None, typer.Option(help="Write the matrix to this file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Run every checker on every wrong cache in the museum."""
-    writable(json)
+    json = fresh_json(json)
     if find_spec("hypothesis") is None:
         refuse("this needs Hypothesis: pip install 'kvref[machines]'")
     if find_spec("torch") is None:
@@ -38,7 +46,7 @@ def bugs_command(
         for row in each(chosen, executor):
             rows.append(row)
             tell(f"{len(rows)} of {len(chosen)} exhibits, {row.name}")
-    show(output(), rows, perf_counter() - began)
+    show(output(json), rows, perf_counter() - began)
     write_json(json, BugsDocument(FORM, written(), [line(row) for row in rows]))
     if not all(row.told for row in rows):
         raise typer.Exit(1)
@@ -70,12 +78,12 @@ def show(console: Console, rows: list[Examined], seconds: float) -> None:
         taken = sum(catch.seconds for catch in row.catches.values())
         style = "" if row.told else "bold red"
         table.add_row(row.name, row.wing, row.law, *cells, f"{taken:.1f}", style=style)
-    console.print(table)
+    console.print(Fitted(table))
     caught = [row for row in rows if row.caught_by]
     twice = [row for row in rows if len(row.caught_by) >= 2]
     console.print(
         f"{len(caught)} of {len(rows)} exhibits caught, {len(twice)} by two methods or more, in "
-        f"{seconds:.0f} s. A number is how many operations the shortest\nhistory found has; "
+        f"{seconds:.0f} s. A number is how many operations the shortest history found has; "
         "- is a method that saw nothing, a blank one that does not apply.",
         highlight=False,
     )

@@ -1,30 +1,38 @@
 """`kvref check`: a cache against the specification, exhaustively within a scope."""
 
 import os
-from concurrent.futures import BrokenExecutor
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from spec.profile import Ownership, Policy, Profile
 from stateful_models.cli.console import (
+    JsonFile,
     complain,
+    fresh_json,
+    fresh_repro,
     output,
     refuse,
     watching,
-    writable,
     write_json,
     write_text,
 )
-from stateful_models.cli.subject import named
+from stateful_models.cli.silence import LIMIT, Limit, watched
+from stateful_models.cli.subject import named, tensors
+from stateful_models.cli.watched import foreign
 from stateful_models.engines.check import Checked, check_target, selected
 from stateful_models.engines.workers import workers
-from stateful_models.reports.data import FORM, CheckDocument, written
+from stateful_models.reports.data import FORM, CheckData, CheckDocument, Ended, written
+from stateful_models.reports.report import Report
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import as_data, conclude, table
 from stateful_models.reports.timeline import timeline
 from stateful_models.scopes.presets import ScopeName
+from stateful_models.subjects.journal import driven
 from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
 
@@ -37,12 +45,10 @@ def explored(
         complain(f"{target.name} is not a module's own, so one process it is")
         jobs = 1
     try:
-        with workers(jobs) as executor, watching() as watch:
+        with workers(jobs, target.module_and_name) as executor, watching() as watch:
             return list(check_target(target, scope, profiles, symmetry, executor, jobs, watch))
     except SubjectError as error:
         refuse(f"{target.name}: {error}")
-    except BrokenExecutor:
-        refuse(f"{target.name} ended the process that it ran in")
 
 
 def check_command(
@@ -58,20 +64,25 @@ def check_command(
     symmetry: Annotated[
         bool, typer.Option(help="Count states that differ by renaming as one.")
     ] = True,
-    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    limit: Limit = LIMIT,
+    json: JsonFile = None,
     repro_file: Annotated[
         Path | None,
         typer.Option("--repro", help="Write the counterexample to this file, as a test."),
     ] = None,
 ) -> None:
     """Check a cache against the specification, exhaustively within a scope."""
-    writable(json)
-    writable(repro_file)
+    json, repro_file = fresh_json(json), fresh_repro(repro_file)
+    if subject is not None and foreign(subject):
+        raise typer.Exit(watched(subject, limit, silent(subject), json, repro_file))
+    other = tensors(subject)
+    if other is not None:
+        raise typer.Exit(check_other(*other, scope, json, repro_file))
     target = named(subject)
     profiles = selected(target, policy, ownership)
     if not profiles:
         refuse(f"{target.name} claims no profile with that policy and ownership")
-    console = output()
+    console = output(json)
     rows = explored(target, scope, profiles, symmetry, jobs)
     console.print(table(rows))
     broken = [row for row in rows if row.divergence is not None]
@@ -79,8 +90,34 @@ def check_command(
         assert row.divergence is not None, "that is what makes it broken"
         console.print(timeline(row.scope, row.divergence))
         if repro_file is not None:
-            write_text(repro_file, repro(target, row.scope, row.divergence, row.kind))
+            write_text(repro_file, repro(target, row.scope, row.divergence, row.kind, repro_file))
     conclude(console, target, rows)
     write_json(json, CheckDocument(FORM, written(), as_data(target, rows)))
     if not all(row.conforms for row in rows):
         raise typer.Exit(1)
+
+
+def check_other(
+    kind: str, subject: type, scope: ScopeName, json: Path | None, repro_file: Path | None
+) -> int:
+    """What `stateful_models.check` establishes of windows, batches, keys and sessions."""
+    if repro_file is not None:
+        complain(f"--repro is for pools and managers: nothing is written for {kind}")
+    judge = import_module("stateful_models.reports.tensors")
+    try:
+        with driven(f"checking {kind}"):
+            report: Report = judge.check_tensors(kind, subject, scope)
+    except SubjectError as error:
+        refuse(str(error))
+    output(json).print(Text(report.statement), highlight=False)
+    wrong = report.counterexample
+    found = ([], []) if wrong is None else (list(wrong.laws), list(map(str, wrong.history)))
+    shown = kind == "windows"
+    data = CheckData(report.subject, report.conforms, shown, [], report.statement, *found)
+    write_json(json, CheckDocument(FORM, written(), data))
+    return 0 if report.conforms else 1
+
+
+def silent(subject: str) -> Callable[[Ended], CheckDocument]:
+    """The document of a run that the subject did not let end."""
+    return lambda ended: CheckDocument(FORM, written(), CheckData(subject, False, False, []), ended)

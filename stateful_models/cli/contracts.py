@@ -4,16 +4,17 @@ import multiprocessing
 import os
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from importlib.util import find_spec
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
-from stateful_models.cli.console import complain, output, refuse, writable, write_json
+from stateful_models.cli.console import JsonFile, complain, fresh_json, output, refuse, write_json
 from stateful_models.reports.data import FORM, ConditionLine, ContractsDocument, written
+from stateful_models.reports.fitted import Fitted
 
 if TYPE_CHECKING:
     from stateful_models.engines.contracts.ledger import Outcome
@@ -60,10 +61,10 @@ def contracts_command(
     only: Annotated[str, typer.Option(help="Only conditions whose name has this in it.")] = "",
     seconds: Annotated[float, typer.Option(min=1, help="For each condition, at most.")] = 60.0,
     jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = os.cpu_count() or 1,
-    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Check what the cache decides symbolically, with CrossHair, against the ledger."""
-    writable(json)
+    json = fresh_json(json)
     if find_spec("crosshair") is None:
         refuse("this needs CrossHair: pip install 'kvref[contracts]'")
     from stateful_models.engines.contracts.canaries import CANARIES, false_notes, sing
@@ -81,7 +82,7 @@ def contracts_command(
     except BrokenExecutor:
         refuse("CrossHair ended the process that it ran in")
     told = lines(outcomes)
-    show(told, capacity, perf_counter() - started)
+    show(output(json), told, capacity, perf_counter() - started)
     write_json(json, ContractsDocument(FORM, written(), told))
     wrong = (*false_notes(sung), *departures(outcomes, capacity))
     for one in wrong:
@@ -90,9 +91,8 @@ def contracts_command(
         raise typer.Exit(1)
 
 
-def show(told: list[ConditionLine], capacity: int, seconds: float) -> None:
-    console = output()
-    console.print(table(told))
+def show(console: Console, told: list[ConditionLine], capacity: int, seconds: float) -> None:
+    console.print(Fitted(table(told)))
     confirmed = sum(line.verdict.startswith("confirmed") for line in told)
     console.print(
         f"{confirmed} of {len(told)} conditions confirmed over all paths at capacity {capacity}, "

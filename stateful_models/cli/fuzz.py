@@ -1,7 +1,8 @@
 """`kvref fuzz`: a campaign of random histories, as long as you like, taken up where it stopped."""
 
 import os
-from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,12 +13,25 @@ from rich.console import Console
 from rich.table import Table
 
 from spec.laws import CACHE, TITLES
-from stateful_models.cli.console import complain, output, refuse, telling, writable, write_json
+from stateful_models.cli.console import (
+    JsonFile,
+    complain,
+    fresh_json,
+    fresh_repro,
+    output,
+    refuse,
+    telling,
+    write_json,
+)
 from stateful_models.cli.console import write_text as write
+from stateful_models.cli.silence import LIMIT, Limit, watched
 from stateful_models.cli.subject import named
+from stateful_models.cli.watched import foreign
 from stateful_models.engines.check import title
+from stateful_models.engines.independence import ENTANGLED, entangled
 from stateful_models.engines.workers import workers
-from stateful_models.reports.data import FORM, FuzzDocument, Summary, written
+from stateful_models.reports.data import FORM, Ended, FuzzDocument, Summary, written
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import repro, source
 from stateful_models.reports.timeline import timeline
 from stateful_models.reports.words import operation
@@ -34,7 +48,7 @@ def fuzz_command(
     subject: Annotated[
         str | None, typer.Argument(help="Your cache, as module:factory. Default: kvref itself.")
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.01, help="No run starts after so long.")] = 10.0,
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long.")] = 10.0,
     jobs: Annotated[
         int, typer.Option(min=1, max=256, help="Processes. Default: one a core.")
     ] = os.cpu_count() or 1,
@@ -48,23 +62,25 @@ def fuzz_command(
     repro_file: Annotated[
         Path | None, typer.Option("--repro", help="Write the failing history here, as a test.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the summary to this file.")] = None,
+    limit: Limit = LIMIT,
+    json: JsonFile = None,
 ) -> None:
     """Try random histories until the time is up or one goes wrong. Run again to go on."""
-    writable(json)
-    writable(repro_file)
+    json, repro_file = fresh_json(json), fresh_repro(repro_file)
     require(redis)
+    if subject is not None and foreign(subject):
+        raise typer.Exit(watched(subject, limit, silent(subject), json, repro_file))
     from stateful_models.engines.fuzz import CampaignError, Store
 
     target = named(subject)
     try:
-        store = Store(database, redis)
+        store = Store(database.absolute(), redis)
         store.check()
         record = store.record(target.name)
     except CampaignError as error:
         refuse(str(error))
     found = campaigned(target, record, store, 60 * minutes, jobs)
-    console = output()
+    console = output(json)
     show(console, record)
     if found is None:
         console.print(f"[bold green]nothing found[/]; {record.steps:,} operations so far.")
@@ -73,10 +89,16 @@ def fuzz_command(
     else:
         show_found(console, target, found)
         if repro_file is not None:
-            write(repro_file, repro(target, found.scope, found.divergence, found.kind))
+            write(repro_file, repro(target, found.scope, found.divergence, found.kind, repro_file))
     write_json(json, FuzzDocument(FORM, written(), summary(record, found)))
     if found is not None:
         raise typer.Exit(1)
+
+
+def silent(subject: str) -> Callable[[Ended], FuzzDocument]:
+    """The document of a run that the subject did not let end; the campaign's own file has more."""
+    nothing = Summary(subject, False, 0, 0, 0, 0, 0, {}, [], [], None, [], [])
+    return lambda ended: FuzzDocument(FORM, written(), nothing, ended)
 
 
 def require(redis: str | None) -> None:
@@ -92,6 +114,8 @@ def show_found(console: Console, target: Target, found: "Found") -> None:
     broken = ", ".join(f"{code} {TITLES[code]}" for code in found.divergence.laws)
     name = f"{found.kind} {title(found.scope.profile)}"
     console.print(f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})")
+    if entangled(target):
+        console.print(ENTANGLED)
     console.print("It will be replayed first from now on.")
 
 
@@ -106,7 +130,7 @@ def campaigned(
         jobs = 1
     found: Found | None = None
     try:
-        with workers(jobs) as processes, telling() as tell:
+        with workers(jobs, target.module_and_name) as processes, telling() as tell:
             executor: Executor = ThreadPoolExecutor(1) if processes is None else processes
             for ran in campaign(target, record, store, seconds, jobs, executor):
                 found = found or ran.found
@@ -117,8 +141,6 @@ def campaigned(
                 )
     except SubjectError as error:
         refuse(f"{target.name}: {error}")
-    except BrokenExecutor:
-        refuse(f"{target.name} ended the process that it ran in")
     return found
 
 
@@ -134,7 +156,7 @@ def show(console: Console, record: "Campaign") -> None:
         f"{record.steps:,}",
         str(record.deepest),
     )
-    console.print(table)
+    console.print(Fitted(table))
     done = sorted(record.operations.items(), key=lambda one: -one[1])
     console.print("operations: " + ", ".join(f"{name} {count:,}" for name, count in done))
     missing = [law.code for law in CACHE if law.code not in record.occurred]

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated, NamedTuple
 
@@ -15,8 +14,10 @@ from spec.isolation_laws import M2, M5, TwoRuns
 from spec.law import Law
 from spec.ops import EnvId, Lookup, ManagerOp, On
 from spec.profile import Profile, RecurScope
-from stateful_models.cli.console import output, refuse, watching, writable, write_json
+from stateful_models.cli.console import JsonFile, fresh_json, output, refuse, watching, write_json
+from stateful_models.cli.silence import LIMIT, Limit, watched
 from stateful_models.cli.subject import named
+from stateful_models.cli.watched import foreign
 from stateful_models.engines.check import Watch
 from stateful_models.engines.isolation import (
     Driven,
@@ -27,6 +28,7 @@ from stateful_models.engines.isolation import (
 )
 from stateful_models.reference.target import KVREF
 from stateful_models.reports.data import FORM, Finding, IsolateDocument, IsolationData, written
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.words import answer, key_name, operation
 from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.protocol import SubjectError
@@ -119,10 +121,15 @@ def isolate_command(
     depth: Annotated[
         int | None, typer.Option(min=1, help="Longest history. Default: of any length.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    limit: Limit = LIMIT,
+    json: JsonFile = None,
 ) -> None:
     """Compare two runs: all operations, and those of one environment alone."""
-    writable(json)
+    json = fresh_json(json)
+    if subject is not None and foreign(subject):
+        raise typer.Exit(
+            watched(subject, limit, lambda end: IsolateDocument(FORM, written(), [], end), json)
+        )
     target = named(subject)
     if target.manager is None or not target.transparent:
         refuse(f"{target.name}: isolation is a matter of a manager with an abstract() method")
@@ -133,7 +140,7 @@ def isolate_command(
     except SubjectError as error:
         refuse(f"{target.name}: {error}")
     broken = any(verdict.found or not verdict.occurred for verdict in verdicts)
-    shown(output(), target.name, verdicts, [] if broken else channel(target))
+    shown(output(json), target.name, verdicts, [] if broken else channel(target))
     write_json(json, IsolateDocument(FORM, written(), verdicts))
     if broken:
         raise typer.Exit(1)
@@ -150,7 +157,7 @@ def shown(console: Console, name: str, verdicts: list[IsolationData], told: list
         verdict = "INTERFERES" if one.found else verdict
         counts = f"{one.envs}", f"{one.pairs:,}", f"{one.transitions:,}", f"{one.seconds:.1f}"
         table.add_row(one.law, one.of, *counts, verdict)
-    console.print(table)
+    console.print(Fitted(table))
     for one in verdicts:
         for found in one.found:
             console.print(f"{name} breaks {one.law}: env 0 observes another ({found.kind})")

@@ -4,6 +4,7 @@
 """
 
 import sys
+from concurrent.futures import BrokenExecutor
 from typing import Annotated, Final
 
 import typer
@@ -17,6 +18,7 @@ from stateful_models.cli.fuzz import fuzz_command
 from stateful_models.cli.isolate import isolate_command
 from stateful_models.cli.search import search_command
 from stateful_models.cli.trace import traces
+from stateful_models.subjects.journal import Journals
 
 app: Final = typer.Typer(
     help="The formally specified reference for the KV cache of tree-searching world models.",
@@ -55,6 +57,10 @@ def main() -> None:
         refuse(error.format_message())
     except (typer.Abort, KeyboardInterrupt):
         status = 130
+    except BrokenExecutor:
+        if Journals.open is not None:
+            raise
+        refuse("a worker process was ended from outside")
     except OSError as error:
         refuse(f"cannot go on: {error.strerror or error}")
     if status == 130:

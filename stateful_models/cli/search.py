@@ -1,6 +1,5 @@
 """`kvref search`: how large the pools of a tree search must be, and what its contexts rest on."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spec.profile import Policy
-from stateful_models.cli.console import output, writable, write_json
+from stateful_models.cli.console import JsonFile, fresh_json, output, write_json
 from stateful_models.reports.data import (
     FORM,
     Dropped,
@@ -19,6 +18,7 @@ from stateful_models.reports.data import (
     Uncleared,
     written,
 )
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.searches import (
     CASES,
     UNCLEARED,
@@ -32,14 +32,14 @@ from stateful_models.reports.searches import (
 def search_command(
     envs: Annotated[int, typer.Option(min=1, max=4, help="Up to so many environments.")] = 3,
     simulations: Annotated[int, typer.Option(min=1, max=7, help="Simulations a search.")] = 6,
-    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Explore abstract tree searches: the least capacities, and what goes wrong without what."""
-    writable(json)
+    json = fresh_json(json)
     sizes = list(thresholds(envs, simulations))
     cases = [dropped(case) for case in CASES]
     kept = [uncleared(policy, searches) for policy in Policy for searches in UNCLEARED]
-    console = output()
+    console = output(json)
     show_thresholds(console, sizes, simulations)
     show_uncleared(console, kept)
     show_cases(console, cases)
@@ -62,7 +62,7 @@ def show_thresholds(console: Console, sizes: list[Threshold], simulations: int) 
         rows.setdefault((one.recur_scope, one.envs), []).append(cell)
     for (scope, envs), cells in rows.items():
         table.add_row(scope, str(envs), *cells)
-    console.print(table)
+    console.print(Fitted(table))
     states, transitions = sum(s.states for s in sizes), sum(s.transitions for s in sizes)
     spare = {one.seed_recur - one.least_recur for one in sizes}
     console.print(
@@ -90,7 +90,7 @@ def show_uncleared(console: Console, kept: list[Uncleared]) -> None:
             policy.value, *(str(one.least_recur) for one in mine), str(mine[0].seed_recur)
         )
     console.print()
-    console.print(table)
+    console.print(Fitted(table))
     console.print(
         "One environment, two simulations a search, equal priorities. Under FIFO and PRIORITY an "
         "entry that is set again\nkeeps its age, and goes before its search is over: SEED is too "

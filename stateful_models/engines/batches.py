@@ -11,6 +11,7 @@ from spec.batch import Alignment, Batch, Padded, Row
 from spec.laws import batch_broken
 from spec.window import Token
 from stateful_models.subjects.batches import BatchSubject
+from stateful_models.subjects.journal import driven
 from stateful_models.subjects.tokens import columns, rows
 
 DTYPES: Final = (torch.float32, torch.float64)
@@ -94,7 +95,8 @@ def misaligned(
     for dtype in DTYPES:
         aligning = make()
         for windows in tried:
-            seen = observe(aligning, windows, dtype)
+            with driven(f"aligning {windows} in {dtype}"):
+                seen = observe(aligning, windows, dtype)
             laws = batch_broken(seen)
             if laws:
                 return laws, seen

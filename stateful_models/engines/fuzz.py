@@ -11,8 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Annotated, Final, NamedTuple, TypeAlias
 from unittest import SkipTest
 
@@ -23,7 +24,7 @@ from hypothesis.database import (
     ExampleDatabase,
     MultiplexedDatabase,
 )
-from hypothesis.errors import FlakyFailure
+from hypothesis.errors import Flaky
 from hypothesis.reporting import with_reporter
 from hypothesis.stateful import run_state_machine_as_test
 from msgspec import Meta
@@ -37,6 +38,7 @@ from stateful_models.engines.machines.any_scope import (
     DivergedError,
     ManagerScopeMachine,
     PoolScopeMachine,
+    TimeIsUpError,
 )
 from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
 from stateful_models.subjects.target import Target
@@ -176,10 +178,15 @@ def run(
     store: Store,
     examples: int = EXAMPLES,
     phases: tuple[Phase, ...] = PHASES,
+    until: float = inf,
 ) -> Run:
-    """One run of so many examples, with this seed; what the database holds goes first."""
+    """One run of so many examples, with this seed; what the database holds goes first.
+
+    What was found when the time is up is told as it is, shrunk or not.
+    """
     coverage = Coverage()
     machine = machine_of(name, part, coverage)
+    machine.until = until
     chosen = settings_of(store, examples, phases)
     try:
         with with_reporter(lambda text: None):
@@ -188,11 +195,13 @@ def run(
         return Run(coverage, None)
     except DivergedError as wrong:
         return Run(coverage, Found(part.kind, wrong.scope, wrong.divergence))
-    except FlakyFailure as flaky:  # a subject that does not do the same twice
-        for one in flaky.exceptions:
-            if isinstance(one, DivergedError):
-                return Run(coverage, Found(part.kind, one.scope, one.divergence))
-        raise
+    except TimeIsUpError:
+        shortest = coverage.shortest
+        return Run(coverage, None if shortest is None else Found(part.kind, *shortest))
+    except Flaky:  # a subject that does not do the same twice
+        if coverage.shortest is None:
+            raise
+        return Run(coverage, Found(part.kind, *coverage.shortest))
     return Run(coverage, None)
 
 
@@ -229,9 +238,9 @@ def settings_of(store: Store, examples: int, phases: tuple[Phase, ...]) -> setti
 def campaign(
     target: Target, record: Campaign, store: Store, seconds: float, jobs: int, executor: Executor
 ) -> Iterator[Run]:
-    """What was found before, replayed in every part; then runs, until no more may start or
-    something was found. Every part is run once at least. The record is saved after each."""
-    began, before = monotonic(), record.seconds
+    """What was found before, replayed in every part; then runs, until the time is up or something
+    was found. Every part gets an equal share of it at least. The record is saved after each."""
+    began, before, end = monotonic(), record.seconds, time() + seconds
     kinds, started = parts(target), set[Future[Run]]()
     replays, dealt = list(kinds), 0
     while True:
@@ -239,10 +248,12 @@ def campaign(
         while len(started) < jobs and (replays or more):
             if replays:
                 old = partial(run, target.name, replays.pop(), 0, store, 1, (Phase.reuse,))
-                started.add(executor.submit(old))
+                started.add(executor.submit(partial(old, until=end)))
                 continue
             part = kinds[record.seeds % len(kinds)]
-            started.add(executor.submit(partial(run, target.name, part, record.seeds, store)))
+            share = min(1.0, jobs * (dealt + 1) / len(kinds))
+            fresh = partial(run, target.name, part, record.seeds, store)
+            started.add(executor.submit(partial(fresh, until=end - (1 - share) * seconds)))
             record.seeds, dealt = record.seeds + 1, dealt + 1
             more = dealt < len(kinds) or monotonic() - began < seconds
         if not started:

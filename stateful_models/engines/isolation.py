@@ -21,7 +21,8 @@ from spec.manager_laws import ManagerTransition
 from spec.ops import EnvId, Hit, ManagerOp, Miss, Response
 from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor
 from stateful_models.scopes.isolation import IsolationScope
-from stateful_models.subjects.asking import ask, shown_by
+from stateful_models.subjects.asking import ask, shown_by, unable
+from stateful_models.subjects.journal import made
 from stateful_models.subjects.protocol import ManagerFactory, Subject
 
 History: TypeAlias = tuple[ManagerOp, ...]
@@ -54,7 +55,14 @@ class Driven:
     """A manager that shows its state, as a machine: every step from a new one on."""
 
     def __init__(self, scope: IsolationScope, factory: ManagerFactory) -> None:
-        self.make = partial(factory, scope.profile, scope.config, scope.envs, scope.objects)
+        self.scope = scope
+        self.build = partial(factory, scope.profile, scope.config, scope.envs, scope.objects)
+
+    def make(self) -> Subject[ManagerOp]:
+        try:
+            return made(self.scope, self.build)
+        except BaseException as error:
+            raise unable(error, "making a manager") from error
 
     def start(self) -> ManagerState:
         return self.shown(self.make())

@@ -9,8 +9,9 @@ from typing import Generic, NamedTuple, TypeVar, cast
 
 from spec.ops import Census, Refused, Response
 from stateful_models.scopes.scope import Reports, Scope
-from stateful_models.subjects.asking import ask, shown_by
+from stateful_models.subjects.asking import ask, shown_by, unable
 from stateful_models.subjects.aspects import EVERYTHING, Aspect, completed, unjudged, visible
+from stateful_models.subjects.journal import made
 from stateful_models.subjects.naming import PLAIN
 from stateful_models.subjects.protocol import Retaining, Subject, SubjectError, Transparent
 
@@ -106,11 +107,9 @@ class Judge(Generic[S, O]):
 
     def build(self) -> Subject[O]:
         try:
-            return self.make()
-        except (Exception, SystemExit) as error:
-            raise SubjectError(
-                f"making a subject for {self.scope.label} raised {type(error).__name__}: {error}"
-            ) from error
+            return made(self.scope, self.make)
+        except BaseException as error:
+            raise unable(error, f"making a subject for {self.scope.label}") from error
 
     def initial(self, start: S) -> Divergence[S, O] | None:
         subject = self.build()

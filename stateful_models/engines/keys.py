@@ -8,6 +8,7 @@ from torch import Tensor
 
 from spec.keys import Keyed, Pair
 from spec.laws import keys_broken
+from stateful_models.subjects.journal import driven
 from stateful_models.subjects.keys import KeySubject
 
 
@@ -46,12 +47,16 @@ def observations(subject: KeySubject, device: str = "cpu") -> list[Keyed]:
             tuple(latent.shape),
             salt,
             layout,
-            subject.key(latent),
-            subject.salted(latent, *salt),
+            *keys_of(subject, latent, salt),
         )
         for layout, latent in battery(device)
         for salt in ((0, 1), (1, 0))
     ]
+
+
+def keys_of(subject: KeySubject, latent: Tensor, salt: tuple[int, int]) -> tuple[int, int]:
+    with driven(f"the key of a state of {latent.dtype} {tuple(latent.shape)}, salted with {salt}"):
+        return subject.key(latent), subject.salted(latent, *salt)
 
 
 def confused(subject: KeySubject) -> dict[str, Pair]:

@@ -33,6 +33,7 @@ from spec.sizing import Config
 from spec.window import Column, Columns
 from stateful_models.engines.sessions import SessionFactory, append, contents, window
 from stateful_models.scopes.searches import SearchScope
+from stateful_models.subjects.journal import driven
 from stateful_models.subjects.sessions import Setting, StepLike
 from stateful_models.subjects.tokens import part_of
 
@@ -69,7 +70,8 @@ class SessionClient:
         """One step of both; what of them differs, if anything does."""
         before, (self.state, response) = self.state, step(self.state, op)
         due = response.visits if isinstance(response, Inferred) else ()
-        ran = self.session_step(before, op)
+        with driven(f"{op} of a search"):
+            ran = self.session_step(before, op)
         if ran.visits != due:
             return f"given {ran.visits}, where the specification gives {due}"
         if ran.sources != ran.expected:

@@ -21,6 +21,7 @@ from spec.search_nodes import Node
 from spec.search_state import Inferred, Simulate, Visit, Where
 from spec.sizing import Config
 from spec.window import Columns, Token
+from stateful_models.subjects.journal import driven
 from stateful_models.subjects.sessions import Rebuild, SessionSubject, Setting
 from stateful_models.subjects.tokens import part_of, written
 
@@ -95,10 +96,12 @@ class RandomSearches:
         ]
         known = [[(node, self.latent(node))] for node in roots]
         before = self.stored()
-        self.session.root(list(self.envs), torch.stack([one[0][1] for one in known]))
+        with driven("root() of a random search"):
+            self.session.root(list(self.envs), torch.stack([one[0][1] for one in known]))
         mine = frozenset(self.stored().keys() - before.keys())
         for _ in range(simulations):
-            seen = self.simulate(known, mine)
+            with driven("step() of a random search"):
+                seen = self.simulate(known, mine)
             mine = seen.after.written
             yield seen
 

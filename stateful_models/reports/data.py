@@ -41,12 +41,17 @@ class ProfileLine(msgspec.Struct, frozen=True):
 
 
 class CheckData(msgspec.Struct, frozen=True):
-    """A whole check."""
+    """A whole check. Windows, batches, keys and sessions have no rows but a statement, and the laws
+    broken by a history.
+    """
 
     subject: str
     conforms: bool
     state_shown: bool
     rows: list[ProfileLine]
+    statement: str = ""
+    laws_broken: list[str] = []
+    history: list[str] = []
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -191,6 +196,32 @@ class Summary(msgspec.Struct, frozen=True):
     as_source: list[str]
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """A subject that ended its process, or did not return: the run has no other result.
+
+    The last of the history is what it did not return from, if an operation was being performed.
+    `again`: whether it did so once more when the history was repeated; None if that was not tried.
+    """
+
+    doing: str
+    what: str
+    kind: str | None
+    profile: str | None
+    scope: str | None
+    history: list[str]
+    operations: list[str]
+    expected: str | None
+    again: bool | None
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What every document has, whatever its version."""
+
+    command: str
+    kvref: str
+    version: int
+
+
 class Document(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_fields=True):
     """`version` is that of the form, `kvref` the version of the program that wrote it."""
 
@@ -200,10 +231,12 @@ class Document(msgspec.Struct, frozen=True, tag_field="command", forbid_unknown_
 
 class CheckDocument(Document, frozen=True, tag="check"):
     result: CheckData
+    ended: Ended | None = None
 
 
 class IsolateDocument(Document, frozen=True, tag="isolate"):
     result: list[IsolationData]
+    ended: Ended | None = None
 
 
 class SearchDocument(Document, frozen=True, tag="search"):
@@ -224,6 +257,7 @@ class ContractsDocument(Document, frozen=True, tag="contracts"):
 
 class FuzzDocument(Document, frozen=True, tag="fuzz"):
     result: Summary
+    ended: Ended | None = None
 
 
 AnyDocument: TypeAlias = (
@@ -263,6 +297,15 @@ def encoded(document: AnyDocument) -> str:
 def decoded(text: str | bytes) -> AnyDocument:
     """A document again; raises `msgspec.MsgspecError` for anything else."""
     return DECODER.decode(text)
+
+
+def is_document(text: str) -> bool:
+    """Whether it is a document of any version, this one's or another's."""
+    try:
+        envelope = msgspec.json.decode(text, type=Envelope)
+    except (msgspec.MsgspecError, ValueError):
+        return False
+    return bool(envelope.command and envelope.kvref)
 
 
 def name_of(kind: type[AnyDocument]) -> str:

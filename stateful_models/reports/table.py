@@ -11,8 +11,10 @@ from spec.laws import TITLES
 from spec.ops import Rewrite
 from spec.profile import Ownership
 from stateful_models.engines.check import Checked, title
+from stateful_models.engines.independence import ENTANGLED, entangled
 from stateful_models.engines.sample import LENGTH
 from stateful_models.reports.data import CheckData, ProfileLine
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import source
 from stateful_models.reports.words import answer, operation
 from stateful_models.subjects.target import Target
@@ -92,13 +94,15 @@ def table(rows: Sequence[Checked]) -> RenderableType:
             f"{told.seconds:.1f}",
             f"[{style}]{told.verdict}[/]",
         )
-    return shown
+    return Fitted(shown)
 
 
 def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
     """What is and what is not established, in sentences with rich's markup."""
     if not all(row.conforms for row in rows):
-        return [told for row in rows for told in fault(target, row)]
+        faults = [told for row in rows for told in fault(target, row)]
+        broken = any(row.divergence is not None for row in rows)
+        return [*faults, ENTANGLED] if broken and entangled(target) else faults
     data = as_data(target, rows)
     transitions = sum(one.transitions for one in data.rows)
     tried = sum(report.histories for row in rows for report in row.reports)

@@ -10,6 +10,7 @@ from spec.ops import (
 from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
 from stateful_models.reports.difference import differences
+from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.words import answer, operation, state_text
 from stateful_models.scopes.manager import ManagerScope
 
@@ -31,7 +32,7 @@ def timeline(
     scope: AnyScope,
     divergence: Divergence[object, AnyOp],
     about: str = "shortest history that goes wrong",
-) -> Table:
+) -> Fitted:
     """The history with the specification's answers; the last row is where the subject differs."""
     title = f"{about} ({scope.label})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
@@ -42,14 +43,16 @@ def timeline(
         add(table, str(number), operation(op), answer(response), state_text(state))
     last = operation(divergence.history[-1]) if divergence.history else "(new)"
     right = f"expected: {answer(divergence.expected)}"
+    silent = divergence.observed is None and divergence.error is not None
     add(table, str(len(done)), last, right, state_text(divergence.expected_state))
     error = f" ({divergence.error})" if divergence.error else ""
+    came = f"it {divergence.error}" if silent else f"observed: {answer(divergence.observed)}{error}"
     wrong = "" if divergence.observed_state is None else state_text(divergence.observed_state)
-    add(table, "", "", f"observed: {answer(divergence.observed)}{error}", wrong, style="bold red")
+    add(table, "", "", came, wrong, style="bold red")
     if divergence.observed_state is not None:
         for where in differences(divergence.expected_state, divergence.observed_state):
             add(table, "", "", "", where, style="red")
-    return table
+    return Fitted(table)
 
 
 def add(table: Table, *cells: str, style: str = "") -> None:

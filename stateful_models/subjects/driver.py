@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from math import nan
+from operator import index
 from typing import Final, Protocol, assert_never
 
 from spec.ops import (
@@ -42,8 +43,9 @@ from spec.ops import (
 )
 from stateful_models.subjects.aspects import EVERYTHING, Aspect, counts
 from stateful_models.subjects.client import Client
+from stateful_models.subjects.journal import interrupted
 from stateful_models.subjects.naming import PLAIN, Naming
-from stateful_models.subjects.protocol import Retaining
+from stateful_models.subjects.protocol import Retaining, SubjectError
 
 CLIENT_OPS: Final = (Read, Write, Reread, Rewrite)
 NO_KEY = "no key"  # what stands for a key that must be refused
@@ -140,7 +142,9 @@ class PoolAt:
 
 
 def refused(subject: Drivable, error: BaseException) -> Refused:
-    """Whatever a cache raises is a refusal, kept in `error`."""
+    """Whatever a cache raises is a refusal, kept in `error`; not what its author told wrongly."""
+    if isinstance(error, SubjectError) or interrupted(error):
+        raise error
     subject.error = error.with_traceback(None)  # frames would keep objects alive
     return Refused()
 
@@ -152,7 +156,7 @@ def drive_pool(subject: DrivablePool, op: Op) -> Response:
         if isinstance(op, CLIENT_OPS):
             return subject.client.perform(op)
         return given_back(subject, on_pool(subject, subject, op, subject))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return refused(subject, error)
 
 
@@ -161,7 +165,7 @@ def drive_manager(subject: DrivableManager, op: ManagerOp) -> Response:
     subject.error = None
     try:
         return given_back(subject, on_manager(subject, op))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return refused(subject, error)
 
 
@@ -202,10 +206,10 @@ def on_pool(
     match op:
         case Set():
             value = None if op.ref is None else subject.client.objects[op.ref]
-            slot = pool.set(
-                operand(subject.naming, op.key), value, rank(subject.naming, op.priority)
-            )
-            return Stored(SlotId(slot or 0), left_by(subject))
+            names = subject.naming
+            slot = pool.set(operand(names, op.key), value, rank(names, op.priority))
+            place = slot if type(slot) is int else slot_told(subject.reports, slot)
+            return Stored(SlotId(place), left_by(subject))
         case Get():
             return found(subject, pool.get(operand(subject.naming, op.key)), subject.private)
         case Peek():
@@ -226,7 +230,7 @@ def left_by(subject: Drivable) -> tuple[Left, ...]:
     """What was told to leave; an author may have told anything."""
     for one in subject.departed:
         if type(one) is not Left or type(one.cause) is not Cause:
-            raise TypeError(f"`departed` must receive Left values with a Cause, not {one!r}")
+            raise SubjectError(f"`departed` must receive Left values with a Cause, not {one!r}")
     if subject.naming is PLAIN:
         return tuple(subject.departed)
     return tuple([replace(one, key=subject.naming.key_of(one.key)) for one in subject.departed])
@@ -237,14 +241,30 @@ def census(
 ) -> Census:
     everything = tells is EVERYTHING  # Enum hashing is slow, and this is a hot path
     inspected = everything or Aspect.INSPECTION in tells
-    told = pool.keys() if inspected else ()
-    keys = frozenset(map(Key if naming is PLAIN else naming.key_of, told))
+    keys = keys_told(pool.keys(), naming) if inspected else frozenset()
     counters = pool.counters() if everything or counts(tells) else Counters()
     if not isinstance(counters, Counters):
-        raise TypeError(f"counters must give Counters, not {counters!r}")
+        raise SubjectError(f"counters() must give Counters, not {counters!r}")
     if keeper is None or not (everything or Aspect.RETENTION in tells):
         return Census(keys, frozenset(), 0, counters)
     return Census(keys, *keeper.retained(), counters)
+
+
+def keys_told(keys: Iterable[int], naming: Naming) -> frozenset[Key]:
+    if not isinstance(keys, Iterable):
+        raise SubjectError(f"keys() must give the keys of what is stored, not {keys!r}")
+    return frozenset(map(Key if naming is PLAIN else naming.key_of, keys))
+
+
+def slot_told(tells: frozenset[Aspect], slot: object) -> int:
+    """The slot of a subject that tells slots; what others return counts for nothing."""
+    if Aspect.SLOTS not in tells or slot is None:
+        return 0
+    try:
+        return index(slot)  # type: ignore[arg-type]  # an author may have told anything
+    except TypeError:
+        told = f"set() must return the slot, an integer, not {slot!r}"
+        raise SubjectError(f"{told}: Aspect.SLOTS is among `reports`") from None
 
 
 def operand(naming: Naming, key: Key | None) -> int:

@@ -11,6 +11,7 @@ from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
 from stateful_models.subjects.driver import drive_manager
 from stateful_models.subjects.naming import PLAIN
+from stateful_models.subjects.protocol import SubjectError
 
 
 class ManagerSubject(ABC):
@@ -60,16 +61,16 @@ class ManagerSubject(ABC):
         """Init, then recur."""
 
     def peek(self, tier: Tier, env: int | None, key: int) -> object | None:
-        raise NotImplementedError("Aspect.INSPECTION needs peek")
+        raise SubjectError("Aspect.INSPECTION is among `reports`: that needs peek()")
 
     def keys(self, tier: Tier, env: int | None) -> Iterable[int]:
-        raise NotImplementedError("Aspect.INSPECTION needs keys")
+        raise SubjectError("Aspect.INSPECTION is among `reports`: that needs keys()")
 
     def counters(self, tier: Tier, env: int | None) -> Counters:
-        raise NotImplementedError("Aspect.COUNTERS needs counters")
+        raise SubjectError("Aspect.COUNTERS is among `reports`: that needs counters()")
 
     def reset_counters(self, tier: Tier | None, env: int | None) -> None:
-        raise NotImplementedError("Aspect.COUNTERS needs reset_counters")
+        raise SubjectError("Aspect.COUNTERS is among `reports`: that needs reset_counters()")
 
     def perform(self, op: ManagerOp) -> Response:
         """For the engines: one operation, by way of the methods above."""

@@ -10,6 +10,7 @@ from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
 from stateful_models.subjects.driver import drive_pool
 from stateful_models.subjects.naming import PLAIN
+from stateful_models.subjects.protocol import SubjectError
 
 
 class PoolSubject(ABC):
@@ -60,16 +61,16 @@ class PoolSubject(ABC):
     def clear(self) -> None: ...
 
     def peek(self, key: int) -> object | None:
-        raise NotImplementedError("Aspect.INSPECTION needs peek")
+        raise SubjectError("Aspect.INSPECTION is among `reports`: that needs peek()")
 
     def keys(self) -> Iterable[int]:
-        raise NotImplementedError("Aspect.INSPECTION needs keys")
+        raise SubjectError("Aspect.INSPECTION is among `reports`: that needs keys()")
 
     def counters(self) -> Counters:
-        raise NotImplementedError("Aspect.COUNTERS needs counters")
+        raise SubjectError("Aspect.COUNTERS is among `reports`: that needs counters()")
 
     def reset_counters(self) -> None:
-        raise NotImplementedError("Aspect.COUNTERS needs reset_counters")
+        raise SubjectError("Aspect.COUNTERS is among `reports`: that needs reset_counters()")
 
     def retained(self) -> tuple[frozenset[Ref], int]:
         """The client's objects that the cache keeps alive, and how many copies of its own."""

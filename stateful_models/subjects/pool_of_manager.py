@@ -46,6 +46,16 @@ class PoolOfManager:
         return getattr(self.manager, "error", None)
 
 
+def tier_of(build: object) -> Tier | None:
+    """Which of a manager's pools this makes, however it is wrapped; None if it makes none."""
+    if not isinstance(build, partial):
+        return None
+    if build.func is PoolOfManager:
+        return cast(Tier, build.args[1])
+    within = map(tier_of, (*build.args, *build.keywords.values()))
+    return next((tier for tier in within if tier is not None), None)
+
+
 def pool_of_manager(make: ManagerFactory, tier: Tier) -> PoolFactory:
     """What makes the pool of `tier` of a manager of one environment."""
     return partial(PoolOfManager, make, tier)

@@ -23,6 +23,11 @@ class Target:
     tiers: tuple[Tier, ...] = tuple(Tier)
 
     @property
+    def module_and_name(self) -> str | None:
+        """As it can be named on the command line; None of kvref itself."""
+        return self.name if ":" in self.name and self.travels else None
+
+    @property
     def travels(self) -> bool:
         """Whether other processes can be handed its factories."""
         try:

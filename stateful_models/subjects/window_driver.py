@@ -20,6 +20,7 @@ from spec.window import (
     WindowOp,
     step,
 )
+from stateful_models.subjects.journal import interrupted
 from stateful_models.subjects.tokens import columns, rows
 
 NO_MASK: Final = torch.tensor([0.5])  # what stands for a mask that must be refused
@@ -98,7 +99,9 @@ def drive_windows(subject: WindowCalls, op: WindowOp) -> Response:
     try:
         with torch.no_grad():
             call(subject, op)
-    except Exception as error:
+    except BaseException as error:
+        if interrupted(error):
+            raise
         subject.error = error.with_traceback(None)
         return Refused()
     return Done()

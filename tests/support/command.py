@@ -1,8 +1,14 @@
-"""The command line, called in this process as its console script calls it."""
+"""The command line, called in this process as its console script calls it.
+
+Subjects are driven in this process too; `process` has the commands watch them in one of their own.
+"""
 
 import io
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +17,9 @@ from unittest.mock import patch
 import msgspec
 
 from stateful_models.cli.main import main
+from stateful_models.cli.watched import Watching
 from stateful_models.reports.data import decoded
+from tests.support.paths import ROOT
 
 
 class Ran(NamedTuple):
@@ -29,6 +37,7 @@ def kvref(*arguments: object) -> Ran:
     with (
         patch.object(sys, "argv", ["kvref", *map(str, arguments)]),
         patch.object(sys, "path", list(sys.path)),
+        patch.object(Watching, "wanted", False),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -38,6 +47,19 @@ def kvref(*arguments: object) -> Ran:
             status = left.code
     assert isinstance(status, int), f"main() ended with {status!r}, which is no exit status"
     return Ran(status, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: object, cwd: Path = ROOT, variables: Mapping[str, str] = {}) -> Ran:
+    """The same in a process of its own."""
+    run = subprocess.run(
+        [sys.executable, "-m", "stateful_models", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(run.returncode, run.stdout, run.stderr)
 
 
 def result(path: Path) -> Any:

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from random import Random
+from time import time
 from typing import ClassVar, Generic, NoReturn, TypeVar, cast
 
 from hypothesis import strategies as st
@@ -41,15 +43,20 @@ class DivergedError(AssertionError):
         self.divergence = divergence
 
 
+class TimeIsUpError(BaseException):
+    """The run has to end now; no failure, so Hypothesis lets it pass."""
+
+
 @dataclass
 class Coverage:
-    """What a campaign has been through."""
+    """What a campaign has been through. `shortest`: of the failures so far, shrunk or not."""
 
     examples: int = 0
     steps: int = 0
     deepest: int = 0
     operations: Counter[str] = field(default_factory=Counter)
     occurred: set[str] = field(default_factory=set)
+    shortest: tuple[AnyScope, Divergence[object, AnyOp]] | None = None
 
     def add(self, other: "Coverage") -> None:
         self.examples += other.examples
@@ -78,6 +85,8 @@ class ScopeMachine(RuleBasedStateMachine, Generic[S, O]):
 
     profiles: ClassVar[tuple[Profile, ...]]
     coverage: ClassVar[Coverage]
+    until: ClassVar[float] = inf
+    """When the time is up, by the system's clock."""
 
     def setting(
         self, profile: Profile, random: Random
@@ -104,6 +113,8 @@ class ScopeMachine(RuleBasedStateMachine, Generic[S, O]):
 
     @rule(data=st.data())
     def operate(self, data: st.DataObject) -> None:
+        if time() > self.until:
+            raise TimeIsUpError
         writes = self.scope.writes(self.state)
         names = [*self.kinds, "Write"] if writes else self.kinds
         kind = data.draw(st.sampled_from(names))
@@ -117,7 +128,10 @@ class ScopeMachine(RuleBasedStateMachine, Generic[S, O]):
 
     def fail(self, wrong: Divergence[S, O]) -> NoReturn:
         told = cast(Divergence[object, AnyOp], wrong)
-        raise DivergedError(cast(AnyScope, self.scope), told)
+        failure, known = (cast(AnyScope, self.scope), told), self.coverage.shortest
+        if known is None or len(told.history) < len(known[1].history):
+            self.coverage.shortest = failure
+        raise DivergedError(*failure)
 
     def teardown(self) -> None:
         if hasattr(self, "judge"):

@@ -18,25 +18,12 @@ from spec.profile import LRU_REFERENCE
 from spec.sizing import Config
 from stateful_models.scopes.manager import ManagerScope
 from tests.support.adapters import MinimalManager, RecurFirst
-from tests.support.command import Ran, kvref, result
+from tests.support.command import Ran, kvref, process, result
 from tests.support.exploring import explore_manager
 from tests.support.night import NIGHT
 from tests.support.paths import ROOT, TRACES
 
 SMALL = ("--scope=small", "--jobs=1")
-
-
-def process(*arguments: object) -> Ran:
-    """The same in a process of its own."""
-    run = subprocess.run(
-        [sys.executable, "-m", "stateful_models", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ran(run.returncode, run.stdout, run.stderr)
 
 
 def refused(run: Ran, *words: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis.database import MultiplexedDatabase
 from redis import Redis
 from typer.testing import CliRunner
 
+from spec.ops import Tier
 from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
 from stateful_models.bugs.caches.ring import UpdateMoves
 from stateful_models.cli.main import app
