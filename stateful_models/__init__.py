@@ -87,6 +87,7 @@ from stateful_models.scopes.windows import WindowScope
 from stateful_models.subjects.aspects import EVERYTHING, Aspect
 from stateful_models.subjects.loading import TargetError
 from stateful_models.subjects.manager import ManagerSubject
+from stateful_models.subjects.naming import Naming, Values
 from stateful_models.subjects.pool import PoolSubject
 from stateful_models.subjects.pool_of_manager import pool_of_manager
 from stateful_models.subjects.protocol import SubjectError
@@ -158,6 +159,7 @@ __all__ = [
     "ManagerState",
     "ManagerSubject",
     "Miss",
+    "Naming",
     "Object",
     "On",
     "Op",
@@ -190,6 +192,7 @@ __all__ = [
     "Tier",
     "TraceError",
     "TraceReport",
+    "Values",
     "WindowScope",
     "Write",
     "check",

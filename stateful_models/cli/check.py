@@ -24,7 +24,14 @@ from stateful_models.cli.console import (
 from stateful_models.cli.silence import LIMIT, Limit, watched
 from stateful_models.cli.subject import named, tensors
 from stateful_models.cli.watched import foreign
-from stateful_models.engines.check import Checked, check_target, selected
+from stateful_models.engines.check import (
+    Checked,
+    check_target,
+    count_of_rows,
+    selected,
+    usual_sampling,
+)
+from stateful_models.engines.sample import Sampling
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, CheckData, CheckDocument, Ended, written
 from stateful_models.reports.report import Report
@@ -38,7 +45,12 @@ from stateful_models.subjects.target import Target
 
 
 def explored(
-    target: Target, scope: ScopeName, profiles: tuple[Profile, ...], symmetry: bool, jobs: int
+    target: Target,
+    scope: ScopeName,
+    profiles: tuple[Profile, ...],
+    symmetry: bool,
+    jobs: int,
+    sampling: Sampling,
 ) -> list[Checked]:
     """Every row, with progress shown; refuses a subject that cannot be driven."""
     if jobs > 1 and not target.travels:
@@ -46,7 +58,8 @@ def explored(
         jobs = 1
     try:
         with workers(jobs, target.module_and_name) as executor, watching() as watch:
-            return list(check_target(target, scope, profiles, symmetry, executor, jobs, watch))
+            setting = profiles, symmetry, executor, jobs, watch, sampling
+            return list(check_target(target, scope, *setting))
     except SubjectError as error:
         refuse(f"{target.name}: {error}")
 
@@ -64,6 +77,19 @@ def check_command(
     symmetry: Annotated[
         bool, typer.Option(help="Count states that differ by renaming as one.")
     ] = True,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Operations of each random history.")
+    ] = None,
+    capacity: Annotated[
+        int | None, typer.Option(min=1, help="Entries of the pools that are sampled.")
+    ] = None,
+    keys: Annotated[
+        int | None, typer.Option(min=1, help="Keys that are used in random histories.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the random histories.")] = 0,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Sample for so long, behind what is explored.")
+    ] = 0.0,
     limit: Limit = LIMIT,
     json: JsonFile = None,
     repro_file: Annotated[
@@ -83,13 +109,18 @@ def check_command(
     if not profiles:
         refuse(f"{target.name} claims no profile with that policy and ownership")
     console = output(json)
-    rows = explored(target, scope, profiles, symmetry, jobs)
+    usual = usual_sampling(target, scope)
+    seconds = 60 * minutes / count_of_rows(target, profiles)
+    sampling = usual._replace(
+        length=length or usual.length, capacity=capacity, keys=keys, seed=seed, seconds=seconds
+    )
+    rows = explored(target, scope, profiles, symmetry, jobs, sampling)
     console.print(table(rows))
     broken = [row for row in rows if row.divergence is not None]
     for row in broken[:1]:
         assert row.divergence is not None, "that is what makes it broken"
         console.print(timeline(row.scope, row.divergence))
-        if repro_file is not None:
+        if repro_file is not None and not row.divergence.unsteady:
             write_text(repro_file, repro(target, row.scope, row.divergence, row.kind, repro_file))
     conclude(console, target, rows)
     write_json(json, CheckDocument(FORM, written(), as_data(target, rows)))

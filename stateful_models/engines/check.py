@@ -106,6 +106,10 @@ def check_target(
             yield Checked("manager", profile, managers, run.managers(managers, target, watched))
 
 
+def count_of_rows(target: Target, profiles: tuple[Profile, ...]) -> int:
+    return len(profiles) * (len(pool_factories(target)) + (target.manager is not None))
+
+
 def usual_sampling(target: Target, scope: ScopeName) -> Sampling:
     """A black box, of which answers alone can be judged, is tried ten times as often."""
     return Sampling(PRESETS[scope].histories * (1 if target.transparent else 10))

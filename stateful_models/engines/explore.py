@@ -17,10 +17,10 @@ from typing import Final, Generic, TypeVar
 
 from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor, Work
 from stateful_models.engines.judge import Divergence, Judge, Step
-from stateful_models.engines.sample import Draw, Sampling, Setting, cut_down, kind_of, sampled
+from stateful_models.engines.sample import Draw, Sampling, Setting, cut_down, sampled
 from stateful_models.engines.settle import settled
 from stateful_models.scopes.scope import Scope
-from stateful_models.subjects.protocol import Subject, SubjectError
+from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
@@ -131,22 +131,6 @@ def remembered(scope: Scope[S, O], judge: Judge[S, O], step: Step[S, O]) -> Dive
     return None
 
 
-def require_independent(judge: Judge[S, O]) -> None:
-    """Refuse subjects that tell one another what they were told."""
-    scope, start = judge.scope, judge.scope.initial()
-    ops = [op for op in scope.alphabet(judge.reports) if kind_of(op) in ("Set", "Update")]
-    if judge.follow(judge.build(), start, (), judge.probes) is not None:
-        return  # wrong by itself
-    busy = judge.at(tuple(ops))
-    wrong = judge.follow(judge.build(), start, (), judge.probes)
-    del busy
-    if wrong is not None:
-        raise SubjectError(
-            "its instances are not independent: a new one answers as if it had been told what "
-            "another was told"
-        )
-
-
 def shorter(
     one: Divergence[S, O] | None, other: Divergence[S, O] | None
 ) -> Divergence[S, O] | None:
@@ -184,7 +168,6 @@ class Explorer(Generic[S, O]):
             jobs=self.jobs,
         )
         judge = Judge(scope, self.build, frozenset(scope.situations()))
-        require_independent(judge)
         self.pending, self.transitions, self.lazy = frozenset(judge.pending), 0, False
         divergence, setting = judge.initial(start) or self.exhausted(), Setting(scope, self.build)
         sampling, tried = self.sampling or Sampling(self.histories), 0

@@ -16,7 +16,11 @@ from kvref import __version__
 class ProfileLine(msgspec.Struct, frozen=True):
     """One row of the closing table. `states` were visited, `represented` counts all renamings.
 
-    `history` is for people; `operations` are the same as expressions over `spec.ops`.
+    `history` is for people; `operations` are the same as expressions over `spec.ops`. The laws are
+    broken by operation `broken_at`, counted from 1; what follows shows it. `sampled`: the history
+    is a random one cut down, and may not be shortest. `answers`: of a subject that is not
+    deterministic, to the same question. So many random `histories`, the `longest` of so many
+    operations, were tried. `freed_late`: some objects by the garbage collector alone.
     """
 
     kind: str
@@ -38,6 +42,12 @@ class ProfileLine(msgspec.Struct, frozen=True):
     expected: str | None
     observed: str | None
     error: str | None
+    broken_at: int | None = None
+    sampled: bool = False
+    answers: list[str] = []
+    histories: int = 0
+    longest: int = 0
+    freed_late: bool = False
 
 
 class CheckData(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from enum import Enum
 from importlib.machinery import PathFinder
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ def test_history_is_answered_as_specified() -> None:
     )
 '''
 MARK: Final = "Written by kvref "
-DEPARTS: Final = "The shortest history on which {name} departs from the specification ({laws})."
+DEPARTS: Final = "A history on which {name} departs from the specification ({laws})."
 SILENT: Final = """A history whose last operation {what}: {name}.
 
 Running it does so again, unless that is mended: it ends pytest, or does not return."""
@@ -60,6 +61,10 @@ def source(value: object) -> str:
     if isinstance(value, Enum):
         return str(value)
     names = getattr(value, "__dataclass_fields__", getattr(value, "_fields", None))
+    if isinstance(value, float) and not isfinite(value):
+        return f'float("{value}")'
+    if type(value) is tuple:
+        return f"({''.join(f'{source(one)}, ' for one in value)})" if value else "()"
     if names is None:
         return repr(value)
     fields = ", ".join(f"{name}={source(getattr(value, name))}" for name in names)

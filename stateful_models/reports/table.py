@@ -5,33 +5,50 @@ from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from spec.laws import TITLES
 from spec.ops import Rewrite
 from spec.profile import Ownership
-from stateful_models.engines.check import Checked, title
+from stateful_models.engines.check import AnyOp, Checked, title
 from stateful_models.engines.independence import ENTANGLED, entangled
-from stateful_models.engines.sample import LENGTH
+from stateful_models.engines.judge import Divergence
 from stateful_models.reports.data import CheckData, ProfileLine
 from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import source
 from stateful_models.reports.words import answer, operation
+from stateful_models.scopes.beyond import MOST
 from stateful_models.subjects.target import Target
 
 TRANSPARENT: Final = (
     "Exhaustive within scope: every reachable state of the specification, every operation in each; "
-    "after each, the answer, the subject's own state and every law were checked. States that "
-    "differ only by renaming, or only in counters, count as one."
+    "after each, the answer, the subject's own state and every law were checked, and in each new "
+    "state every operation that tells states apart was tried in a row. States that differ only by "
+    "renaming, or only in counters, count as one."
 )
 BLACK_BOX: Final = (
     "Exhaustive within scope as to answers only. The subject does not show its state: two "
-    "histories were taken for one if they lead to the same state of the specification and end "
-    "with the same operation, and after each transition every operation that tells states apart "
-    "was tried. A fault that takes a longer memory than that to show, or shows only in aspects "
-    "that the subject does not report, can have been missed."
+    "histories were taken for one if they lead to the same state of the specification and, in a "
+    "pool, end with the same operation; after each transition every operation that tells states "
+    "apart was tried and, in a manager, newcomers that tell in which order it evicts. A fault that "
+    "takes a longer memory than that to show, or shows only in aspects that the subject does not "
+    "report, can have been missed."
 )
 
+BEYOND: Final = (
+    f"pools of up to {MOST} entries, under other names for keys (64 bits: huge, negative, equal in "
+    "hash, low bits or as floats, equal and not identical) and priorities (negative, fractional, "
+    "close, huge, infinite), with values that are empty or equal"
+)
+UNSTEADY: Final = (
+    "asked the same once more, it answers differently. No law is named, and no test is written, "
+    "since it would fail at random."
+)
+LAZY: Final = (
+    "What leaves is freed only when Python's garbage collector runs: it is part of a reference "
+    "cycle, and may stay in memory for long."
+)
 OTHER_COPIES: Final = (
     "What a hit delivers could be written. If yours hands out copies, claim COPY_BOTH; if it lends "
     "its storage, LENT."
@@ -63,10 +80,23 @@ def line(row: Checked) -> ProfileLine:
         [] if wrong is None else list(wrong.laws),
         [] if wrong is None else [operation(op) for op in wrong.history],
         [] if wrong is None else [source(op) for op in wrong.history],
-        None if wrong is None else answer(wrong.expected),
-        None if wrong is None else answer(wrong.observed),
+        None if wrong is None else answer(wrong.expected, wrong.reports),
+        None if wrong is None else answer(wrong.observed, wrong.reports),
         None if wrong is None else wrong.error,
+        None if wrong is None else culprit(wrong),
+        wrong is not None and wrong.sampled,
+        [] if wrong is None else [answer(one, wrong.reports) for one in wrong.unsteady],
+        sum(report.histories for report in row.reports),
+        max(report.length for report in row.reports),
+        any(report.lazy for report in row.reports),
     )
+
+
+def culprit(wrong: Divergence[object, AnyOp]) -> int | None:
+    """Which operation broke the laws, counted from 1."""
+    if not wrong.history or not wrong.laws:
+        return None
+    return len(wrong.history) if wrong.at is None else wrong.at + 1
 
 
 def as_data(target: Target, rows: Sequence[Checked]) -> CheckData:
@@ -105,17 +135,27 @@ def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
         return [*faults, ENTANGLED] if broken and entangled(target) else faults
     data = as_data(target, rows)
     transitions = sum(one.transitions for one in data.rows)
-    tried = sum(report.histories for row in rows for report in row.reports)
+    tried = sum(one.histories for one in data.rows)
+    longest = max(one.longest for one in data.rows)
+    beyond = f", in {BEYOND}" if tried else ""
     said = [
         f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.",
         TRANSPARENT if data.state_shown else BLACK_BOX,
-        f"Beyond that, sampled: {tried:,} random histories of {LENGTH} operations.",
+        covered(rows),
+        f"Beyond that, sampled: {tried:,} random histories of {longest:,} operations{beyond}.",
     ]
+    if any(one.freed_late for one in data.rows):
+        said.append(LAZY)
     hidden = sorted(frozenset.intersection(*(row.unjudged for row in rows)))
     if hidden:
         names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
         said.append(f"Not judged, since the subject reports too little: {names}.")
     return said
+
+
+def covered(rows: Sequence[Checked]) -> str:
+    labels = dict.fromkeys(one.label for row in rows for one in row.scopes[: len(row.reports)])
+    return f"Explored: {'; '.join(labels)}."
 
 
 def copies_differently(row: Checked) -> bool:
@@ -130,7 +170,13 @@ def fault(target: Target, row: Checked) -> list[str]:
     if row.divergence is not None:
         broken = ", ".join(f"{code} {TITLES[code]}" for code in row.divergence.laws)
         name = f"{row.kind} {title(row.profile)}"
+        if row.divergence.unsteady:
+            return [f"[bold red]{target.name} is not deterministic[/] ({name}): {UNSTEADY}"]
         said = f"[bold red]{target.name} breaks[/] {broken or 'no single law'} ({name})"
+        place = culprit(row.divergence)
+        if place is not None and place < len(row.divergence.history):
+            op = operation(row.divergence.history[place - 1])
+            said += f" by operation {place}, {escape(op)}; what follows shows it."
         return [said, *([OTHER_COPIES] if copies_differently(row) else [])]
     if row.missing:
         return [f"never occurred within scope: {' '.join(sorted(row.missing))}"]

@@ -31,28 +31,47 @@ def steps(scope: AnyScope, history: tuple[AnyOp, ...]) -> list[tuple[AnyOp, Resp
 def timeline(
     scope: AnyScope,
     divergence: Divergence[object, AnyOp],
-    about: str = "shortest history that goes wrong",
+    about: str = "",
 ) -> Fitted:
-    """The history with the specification's answers; the last row is where the subject differs."""
-    title = f"{about} ({scope.label})"
+    """The history with the specification's answers; the last row is where the subject differs, and
+    an arrow stands at the operation that broke a law, if another did."""
+    title = f"{about or known_as(divergence)} ({scope.label})"
+    tells = divergence.reports
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in ("step", "operation", "answer", "slots after"):
         table.add_column(column)
     done = steps(scope, divergence.history)
     for number, (op, response, state) in enumerate(done[:-1], 1):
-        add(table, str(number), operation(op), answer(response), state_text(state))
+        mark = "> " if divergence.at == number - 1 else ""
+        told = answer(response, tells)
+        add(table, f"{mark}{number}", operation(op), told, state_text(state), style=mark and "bold")
     last = operation(divergence.history[-1]) if divergence.history else "(new)"
-    right = f"expected: {answer(divergence.expected)}"
+    right = f"expected: {answer(divergence.expected, tells)}"
     silent = divergence.observed is None and divergence.error is not None
     add(table, str(len(done)), last, right, state_text(divergence.expected_state))
     error = f" ({divergence.error})" if divergence.error else ""
-    came = f"it {divergence.error}" if silent else f"observed: {answer(divergence.observed)}{error}"
+    came = (
+        f"it {divergence.error}"
+        if silent
+        else f"observed: {answer(divergence.observed, tells)}{error}"
+    )
     wrong = "" if divergence.observed_state is None else state_text(divergence.observed_state)
     add(table, "", "", came, wrong, style="bold red")
     if divergence.observed_state is not None:
         for where in differences(divergence.expected_state, divergence.observed_state):
             add(table, "", "", "", where, style="red")
+    for one in divergence.unsteady:
+        add(table, "", "", f"asked the same again: {answer(one, tells)}", "", style="red")
     return Fitted(table)
+
+
+def known_as(divergence: Divergence[object, AnyOp]) -> str:
+    """What can be said of a history's length."""
+    if divergence.unsteady:
+        return "history that is answered in several ways"
+    if divergence.sampled:
+        return "history that goes wrong, sampled and then cut down"
+    return "shortest history found that goes wrong"
 
 
 def add(table: Table, *cells: str, style: str = "") -> None:

@@ -32,6 +32,7 @@ from spec.ops import (
 )
 from spec.pool import Entry, Pool, PoolState
 from stateful_models.engines.check import AnyOp
+from stateful_models.subjects.aspects import EVERYTHING, Aspect, counts
 
 
 def key_name(key: int | None) -> str:
@@ -83,14 +84,16 @@ def departures(left: tuple[Left, ...]) -> str:
     )
 
 
-def answer(response: Response | None) -> str:
+def answer(response: Response | None, reports: frozenset[Aspect] = EVERYTHING) -> str:
+    """An answer, as far as the subject reports it."""
     match response:
         case None:
             return "-"
         case Hit(ref, contents):
             return f"hit {'a copy' if ref is None else object_name(ref)}, contents {contents}"
         case Stored(slot, left):
-            return f"slot {slot}{departures(left)}"
+            told = f"slot {slot}" if Aspect.SLOTS in reports else "stored"
+            return f"{told}{departures(left)}"
         case Cleared(left):
             return f"cleared {len(left)}{departures(left)}"
         case Seen(contents):
@@ -98,8 +101,11 @@ def answer(response: Response | None) -> str:
         case Census(keys, kept, copies, counters):
             shown = " ".join(map(key_name, sorted(keys)))
             held = " ".join(map(object_name, sorted(kept)))
-            counted = " ".join(f"{k}={v}" for k, v in counters._asdict().items() if v)
-            return f"keys [{shown}] keeps [{held}] {copies} copies {counted}"
+            parts = [f"keys [{shown}]"] if Aspect.INSPECTION in reports else []
+            parts += [f"keeps [{held}] {copies} copies"] if Aspect.RETENTION in reports else []
+            counted = counters._asdict().items()
+            parts += [f"{k}={v}" for k, v in counted if v and k in counts(reports)]
+            return " ".join(parts) or "nothing"
         case Miss() | Done() | Refused():
             return type(response).__name__.lower()
         case _:

@@ -78,8 +78,10 @@ class PoolScope:
 
     @property
     def label(self) -> str:
+        ranked = self.profile.policy is Policy.PRIORITY
+        ranks = f", {self.priorities} priorities" if ranked else ""
         return (
-            f"pool, capacity {self.capacity}, {self.keys} keys, {self.objects} objects"
+            f"pool, capacity {self.capacity}, {self.keys} keys, {self.objects} objects{ranks}"
             f"{called(self.naming, self.keys)}"
         )
 

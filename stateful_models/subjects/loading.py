@@ -11,6 +11,7 @@ from typing import Final, cast
 from spec.ops import EnvId, Get, Key, On, Tier
 from spec.profile import USUAL, Profile
 from spec.sizing import Config
+from stateful_models.subjects.asking import ask
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.journal import Doing, Journals, interrupted, made
 from stateful_models.subjects.manager import ManagerSubject
@@ -71,7 +72,7 @@ def tiers_of(name: str, manager: Subject[object]) -> tuple[Tier, ...]:
 
 
 def implemented(manager: Subject[object], tier: Tier) -> bool:
-    manager.perform(On(tier, EnvId(0), Get(Key(0))))
+    ask(manager, On(tier, EnvId(0), Get(Key(0))))
     return not isinstance(getattr(manager, "error", None), NotImplementedError)
 
 
