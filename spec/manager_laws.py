@@ -207,9 +207,9 @@ def logical_lookups(t: ManagerTransition) -> bool:
     return after == before._replace(misses=before.misses + 1)
 
 
-def shape(state: ManagerState) -> tuple[Profile, Config, int]:
+def shape(state: ManagerState) -> tuple[Profile, Config, int, int]:
     """What no operation changes."""
-    return state.profile, state.config, state.envs
+    return state.profile, state.config, state.envs, len(state.pools)
 
 
 def sized(t: ManagerTransition) -> bool:
