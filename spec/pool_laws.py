@@ -65,10 +65,10 @@ def bijection(t: Transition) -> bool:
 
 
 def victim_leaves(t: Transition) -> bool:
-    """By a set into a full pool the first leaves and hands over its slot; else nobody does."""
-    if not evicts(t):
-        return not t.gone
-    return len(t.gone) == 1 and t.gone[0].slot == t.slot and goes_first(t.before.pool, t.gone[0])
+    """Who leaves by a set goes first and hands over its slot; a full pool loses exactly one."""
+    if evicts(t) and len(t.gone) != 1:
+        return False
+    return all(entry.slot == t.slot and goes_first(t.before.pool, entry) for entry in t.gone)
 
 
 def renews(profile: Profile) -> bool:
