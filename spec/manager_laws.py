@@ -74,13 +74,16 @@ def client(t: ManagerTransition) -> set[int]:
     return set() if isinstance(t.op, On) else {0}
 
 
+def cut(response: Response, start: int, end: int) -> Response:
+    return Cleared(response.left[start:end]) if isinstance(response, Cleared) else response
+
+
 def told_by_pool(t: ManagerTransition) -> Iterator[tuple[int, Response]]:
     """What a clear of several pools answered, cut into what each of them had to tell."""
     told = 0
     for index in sorted(addressed(t)):
         here, told = told, told + len(t.before.pools[index].entries)
-        cut = isinstance(t.response, Cleared)
-        yield index, Cleared(t.response.left[here:told]) if cut else t.response
+        yield index, cut(t.response, here, told)
 
 
 def projected(t: ManagerTransition) -> Iterator[Transition]:

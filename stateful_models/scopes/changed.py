@@ -89,19 +89,24 @@ def uncounted(state: PoolState) -> Hashable:
     return state.pool.entries, state.heap
 
 
-def of_pool(profile: Profile) -> Iterator[tuple[PoolState, Op, Response, PoolState]]:
-    """One slot and a client that writes; two slots and three keys: after up to two operations."""
-    ranked = (Set(A, MINE, 1), Set(C, MINE, 1)) if profile.policy is Policy.PRIORITY else ()
-    small: tuple[Op, ...] = (
+def of_small_pool(profile: Profile) -> Iterator[tuple[PoolState, Op, Response, PoolState]]:
+    ops: tuple[Op, ...] = (
         *(Set(A, MINE), Set(A, YOURS), Set(B, MINE), Get(A)),
         *(*LOOKS, *REFUSED, *CLIENT),
     )
-    yield from transitions(new_pool(profile, 1, 2), small, pool.step, 2, uncounted)
-    large: tuple[Op, ...] = (
+    yield from transitions(new_pool(profile, 1, 2), ops, pool.step, 2, uncounted)
+
+
+def of_pool(profile: Profile) -> Iterator[tuple[PoolState, Op, Response, PoolState]]:
+    """FIFO, one slot and a client that writes; two slots and three keys: after two operations."""
+    if profile.policy is Policy.FIFO:
+        yield from of_small_pool(profile)
+    ranked = (Set(A, MINE, 1), Set(C, MINE, 1)) if profile.policy is Policy.PRIORITY else ()
+    ops: tuple[Op, ...] = (
         *(Set(A, MINE), Set(B, MINE), Set(C, MINE), *ranked),
         *(Get(A), Get(B), *LOOKS, Set(A, MINE, None), Read(MINE)),
     )
-    yield from transitions(new_pool(profile, 2, 1), large, pool.step, 2, uncounted)
+    yield from transitions(new_pool(profile, 2, 1), ops, pool.step, 2, uncounted)
 
 
 def on_each(envs: int, own: bool) -> Iterator[ManagerOp]:
@@ -127,7 +132,7 @@ def of_manager(
         *on_each(2, own),
         *(Lookup(EnvId(0), A), Lookup(EnvId(1), A), Lookup(EnvId(2), A), Lookup(EnvId(0), None)),
         *(ClearTier(tier) for tier in Tier),
-        *(ClearAll(), ResetAllStats(), Read(MINE), Reread()),
+        *(ClearAll(), ResetAllStats(), *CLIENT),
     )
     state = new_manager(profile, config, sizes, 2, 5)
     yield from transitions(state, ops, manager.step, 0, hash)

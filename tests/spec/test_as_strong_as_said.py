@@ -1,4 +1,4 @@
-"""What a law's sentence forbids, its predicate rejects: transitions that once satisfied every law."""
+"""What a law's sentence forbids, its predicate rejects: transitions that once broke no law."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +46,7 @@ from spec.profile import (
     FIFO_SEALED,
     LRU_REFERENCE,
     PRIORITY_REFERENCE,
-    Policy,
+    FifoUpdate,
     Profile,
 )
 from spec.sizing import Capacities, Config
@@ -150,7 +150,7 @@ WRONG: dict[str, tuple[str, Callable[[], Case]]] = {
     ),
     "an update that renews, does not": (
         "P3",
-        lambda: of(full(Set(A, O1), Profile(Policy.FIFO, fifo_update=RENEWS)), turned),
+        lambda: of(full(Set(A, O1), Profile(fifo_update=FifoUpdate.RENEWS_AGE)), turned),
     ),
     "a set adds a slot": (
         "P1",
@@ -205,7 +205,6 @@ WRONG: dict[str, tuple[str, Callable[[], Case]]] = {
         ),
     ),
 }
-RENEWS = next(one for one in type(FIFO_REFERENCE.fifo_update) if one.value == "renews-age")
 
 
 def told(*left: Left) -> Case:
