@@ -1,8 +1,10 @@
 """Each law says no less than its sentence: a transition with one component changed is rejected."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
+import typer
 
 from spec.heap_laws import HEAP
 from spec.laws import broken
@@ -13,8 +15,10 @@ from spec.pool import PoolState
 from spec.pool_laws import POOL
 from spec.profile import FIFO_COPY, FIFO_REFERENCE, FIFO_SEALED, LRU_REFERENCE, Profile
 from spec.transition import observed
+from stateful_models.cli import laws
 from stateful_models.cli.laws import as_data, sentence
 from stateful_models.engines.changed import Tally, every_change, of_managers, of_pools, tally
+from stateful_models.reports.data import LawsDocument, decoded
 from stateful_models.scopes.changed import of_manager, of_pool
 from tests.support.tables import CHANGED, LAWS, between
 
@@ -62,6 +66,29 @@ def test_every_law_but_one_is_the_only_one_to_reject_some(count: Tally) -> None:
 )
 def test_components_that_were_changed(count: Tally, component: str) -> None:
     assert count.tried[component] > 0
+
+
+def test_the_command_fails_if_no_law_rejects_some(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = Tally()
+    told.add("pool state.pool.capacity", ())
+    told.add("pool state.pool.capacity", ("P1",))
+    monkeypatch.setattr(laws, "every_change", lambda: told)
+    with pytest.raises(typer.Exit) as status:
+        laws.laws_command(tmp_path / "laws.json")
+    assert status.value.exit_code == 1
+    assert "no law rejects 1 of 2: pool state.pool.capacity" in capsys.readouterr().out
+    document = decoded((tmp_path / "laws.json").read_bytes())
+    assert isinstance(document, LawsDocument)
+    assert (document.result.changed, document.result.rejected) == (2, 1)
+
+
+def test_the_command_succeeds_if_all_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Tally()
+    told.add("pool state.pool.capacity", ("P1",))
+    monkeypatch.setattr(laws, "every_change", lambda: told)
+    laws.laws_command(None)
 
 
 def test_the_readme_has_the_number(count: Tally) -> None:
