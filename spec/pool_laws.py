@@ -139,16 +139,19 @@ def get_looks_only(t: Transition) -> bool:
         return True
     right = Miss if t.old is None else Hit
     quiet = t.after.heap.objects == t.before.heap.objects
-    return isinstance(t.response, right) and quiet and others_stay(t)
+    return isinstance(t.response, right) and quiet and others_stay(t, t.op.key)
 
 
-def others_stay(t: Transition) -> bool:
+def others_stay(t: Transition, key: Key | None) -> bool:
     """The entries are as they were, but for the place of one that LRU hit."""
     before, after = t.before.pool.entries, t.after.pool.entries
     if before is after or t.after.pool.profile.policy is not Policy.LRU:
         return before == after
-    rest = [entry for entry in before if entry is not t.old]
-    return t.new == t.old and [entry for entry in after if entry is not t.new] == rest
+    return t.new == t.old and apart_from(key, before) == apart_from(key, after)
+
+
+def apart_from(key: Key | None, entries: tuple[Entry, ...]) -> list[Entry]:
+    return [entry for entry in entries if entry.key != key]
 
 
 def clear_forgets(t: Transition) -> bool:
