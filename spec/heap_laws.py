@@ -1,7 +1,11 @@
 """R1 to R5, P12: what becomes of the objects themselves, which comparing values cannot see."""
 
+<<<<<<< HEAD
 from collections import Counter
 from typing import Final, NamedTuple
+=======
+from typing import Final
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 from spec.heap import Hand, contents
 from spec.law import Law
@@ -10,13 +14,17 @@ from spec.ops import (
     Census,
     Clear,
     Cleared,
+<<<<<<< HEAD
     Contents,
+=======
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
     Done,
     Get,
     Hit,
     Inspect,
     Left,
     Peek,
+    Read,
     Refused,
     Reread,
     Rewrite,
@@ -26,8 +34,13 @@ from spec.ops import (
     Write,
 )
 from spec.pool import Entry, leave, retained
+<<<<<<< HEAD
 from spec.profile import Ownership, Profile, copies, delivers_own, lends
 from spec.transition import EVERY_OP, POOL_OPS, Transition
+=======
+from spec.profile import Ownership, Profile
+from spec.transition import EVERY_OP, Transition
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 
 def ownership(t: Transition) -> Ownership:
@@ -48,19 +61,33 @@ def delivered(t: Transition) -> tuple[Entry, Hit] | None:
 
 def identity(t: Transition) -> bool:
     """REFERENCE, SEALED: a hit returns the very object last set under that key."""
+<<<<<<< HEAD
     if private(t):
         return True
+=======
+    if any(old.ref != new.ref for old, new in t.changed):
+        return False
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
     if isinstance(t.op, Set) and isinstance(t.response, Stored):
         return t.new is None or t.new.ref == t.op.ref
     found = delivered(t)
-    return found is None or found[1].ref == found[0].ref
+    if found is None:
+        return True
+    entry, hit = found
+    return hit.ref == (entry.ref if by_identity(t.after.pool.profile) else None)
 
 
 def quiet(t: Transition) -> bool:
     """Only the client writes into an object that the client made; SEALED may seal it."""
-    if isinstance(t.op, Write) or t.after.heap is t.before.heap:
+    if isinstance(t.op, Read) and t.response != Seen(contents(t.before.heap, t.op.ref)):
+        return False
+    written = isinstance(t.op, Write) and not isinstance(t.response, Refused)
+    if t.after.heap is t.before.heap and not written:
         return True
-    return [o.contents for o in t.after.heap.objects] == [o.contents for o in t.before.heap.objects]
+    right = [one.contents for one in t.before.heap.objects]
+    if isinstance(t.op, Write) and written:
+        right[t.op.ref] = t.op.contents
+    return [one.contents for one in t.after.heap.objects] == right
 
 
 class Held(NamedTuple):
@@ -80,6 +107,7 @@ def given_away(hand: Hand | None) -> bool:
 
 
 def held_handles(t: Transition) -> bool:
+<<<<<<< HEAD
     """What a hit delivered stays so but for what its owner writes; LENT: until taken back."""
     profile = t.after.pool.profile
     before, after = held(t.before.heap.hand), held(t.after.heap.hand)
@@ -95,6 +123,26 @@ def held_handles(t: Transition) -> bool:
             return after == before and before is not None and seen == before.contents
         case _:
             return after == before
+=======
+    """What a hit delivered stays as delivered, whatever happens to its entry."""
+    hand = t.before.heap.hand
+    if isinstance(t.op, Reread) and t.response != (
+        Refused() if hand is None else Seen(hand.contents)
+    ):
+        return False
+    return t.after.heap.hand == held(t)
+
+
+def held(t: Transition) -> Hand | None:
+    """What the last hit delivered, and where its entry is, as long as it is there."""
+    hand, pool = t.before.heap.hand, t.before.pool
+    if isinstance(t.op, Get) and isinstance(t.response, Hit) and not by_identity(pool.profile):
+        return None if t.op.key is None else Hand(t.response.contents, (pool.name, t.op.key))
+    if hand is None:
+        return None
+    away = {(pool.name, left.key) for left in departures(t)}
+    return Hand(hand.contents, None if hand.home in away else hand.home)
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 
 def intact(t: Transition, entry: Entry) -> bool:
@@ -103,13 +151,14 @@ def intact(t: Transition, entry: Entry) -> bool:
 
 
 def integrity(t: Transition) -> bool:
-    """A hit delivers the contents as set; REFERENCE: if the client has not written since."""
+    """A hit delivers the contents as set; REFERENCE: or as the client has written them since."""
     match t.op:
         case Get() | Peek() if t.old is not None and isinstance(t.response, Hit):
-            mutable = ownership(t) is Ownership.REFERENCE and not intact(t, t.old)
-            return mutable or t.response.contents == t.old.as_set
-        case Write(ref) if t.before.heap.objects[ref].sealed:
-            return isinstance(t.response, Refused)
+            mutable = ownership(t) is Ownership.REFERENCE
+            right = contents(t.before.heap, t.old.ref) if mutable else t.old.as_set
+            return t.response.contents == right
+        case Write(ref):
+            return isinstance(t.response, Refused if t.before.heap.objects[ref].sealed else Done)
         case Rewrite():
             own = t.before.heap.hand is not None and t.before.heap.hand.own
             return isinstance(t.response, Done if own else Refused)
@@ -130,18 +179,23 @@ def sealed_when_set(t: Transition) -> bool:
 
 
 def copies_intact(t: Transition) -> bool:
+<<<<<<< HEAD
     """What is stored as a copy keeps its contents, whatever is written elsewhere."""
     if not private(t) or isinstance(t.op, Set):
         return True
     stored = {entry.key: entry.as_set for entry in t.before.pool.entries}
     return all(entry.as_set == stored.get(entry.key) for entry in t.after.pool.entries)
+=======
+    """What is stored keeps its contents, whatever happens to the original or to others."""
+    return all(old.as_set == new.as_set for old, new in t.changed)
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 
 def taken_as_set(t: Transition) -> bool:
     """A set takes the contents that the object has then."""
     if t.new is None or not isinstance(t.op, Set) or not isinstance(t.response, Stored):
         return True
-    return t.op.ref is not None and t.new.as_set == contents(t.after.heap, t.op.ref)
+    return t.op.ref is not None and t.new.as_set == contents(t.before.heap, t.op.ref)
 
 
 def whole(t: Transition) -> bool:
@@ -157,19 +211,24 @@ def release(t: Transition) -> bool:
 
 
 def departures(t: Transition) -> tuple[Left, ...]:
-    """Each object that left, with its true cause: an entry gone, or an object overwritten."""
+    """Each object that left, by slots, with its true cause: an entry gone, or one overwritten."""
     cause = Cause.CLEARED if isinstance(t.op, Clear) else Cause.EVICTED
-    gone = tuple([leave(t.before.pool, entry, cause) for entry in t.gone])
-    if not isinstance(t.op, Set) or t.old is None or t.new is None:
+    by_slot = sorted(t.gone, key=lambda entry: entry.slot)
+    gone = tuple([leave(t.before.pool, entry, cause) for entry in by_slot])
+    if not isinstance(t.response, Stored) or t.old is None or t.new is None:
         return gone
+<<<<<<< HEAD
     replaced = private(t) or t.old.ref != t.new.ref
+=======
+    replaced = not by_identity(t.before.pool.profile) or t.old.ref != t.new.ref
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
     return (*gone, leave(t.before.pool, t.old, Cause.UPDATED)) if replaced else gone
 
 
 def announcement(t: Transition) -> bool:
     """Each object that leaves is told exactly once, with its true cause; nothing else is."""
     answers = isinstance(t.response, (Stored, Cleared))
-    return not answers or Counter(leaves(t)) == Counter(departures(t))
+    return not answers or leaves(t) == departures(t)
 
 
 def leaves(t: Transition) -> tuple[Left, ...]:
@@ -195,12 +254,17 @@ def at_stake(t: Transition) -> bool:
 
 
 def by_identity(profile: Profile) -> bool:
+<<<<<<< HEAD
     return not copies(profile)
+=======
+    """A hit hands out the object that was set, not one of the pool's own."""
+    return profile.ownership in (Ownership.REFERENCE, Ownership.SEALED)
+>>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 
 HEAP: Final[tuple[Law[Transition], ...]] = (
     Law("R1", "identity", (Set, Get, Peek), identity, lambda t: bool(delivered(t)), by_identity),
-    Law("R2", "quiet", POOL_OPS, quiet, lambda t: isinstance(t.response, Stored)),
+    Law("R2", "quiet", EVERY_OP, quiet, lambda t: isinstance(t.response, Stored)),
     Law("R3", "held handles", EVERY_OP, held_handles, held_while_leaving),
     Law("R4", "integrity", EVERY_OP, whole, at_stake),
     Law("R5", "release", (Inspect,), release, lambda t: bool(leaves(t))),

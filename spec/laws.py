@@ -8,7 +8,7 @@ from spec.heap_laws import HEAP
 from spec.isolation_laws import ISOLATION, TwoRuns
 from spec.keys import KEYS, Pair
 from spec.law import Law, broken_of
-from spec.manager_laws import MANAGER, ManagerTransition, project
+from spec.manager_laws import MANAGER, ManagerTransition, projected
 from spec.pool_laws import POOL
 from spec.search_laws import SEARCH, SearchTransition
 from spec.transition import EVERY_OP, Transition
@@ -40,10 +40,9 @@ def broken(t: Transition) -> tuple[str, ...]:
 
 
 def manager_broken(t: ManagerTransition) -> tuple[str, ...]:
-    """The codes of the laws that this transition of a manager breaks, its pool's included."""
-    own = broken_of(MANAGER, t, type(t.op))
-    inner = project(t)
-    return own if inner is None else (*broken(inner), *own)
+    """The codes of the laws that this transition of a manager breaks, its pools' included."""
+    inner = [code for part in projected(t) for code in broken(part)]
+    return tuple(dict.fromkeys((*inner, *broken_of(MANAGER, t, type(t.op)))))
 
 
 def isolation_broken(runs: TwoRuns) -> tuple[str, ...]:

@@ -1,15 +1,18 @@
 """M1, M3, M4, M6, M7, P12 on one transition of a manager. M2, M5 speak of two runs: history.py."""
 
-from collections import Counter
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple, assert_never
 
 from spec.law import Law
 from spec.manager import Lookups, ManagerState, pool_index, tier_of
 from spec.ops import (
     Cause,
+    Clear,
     ClearAll,
     Cleared,
     ClearTier,
+    Get,
+    Left,
     Lookup,
     ManagerOp,
     Miss,
@@ -19,13 +22,15 @@ from spec.ops import (
     Refused,
     Reread,
     ResetAllStats,
+    ResetStats,
     Response,
     Rewrite,
     Tier,
     Write,
 )
 from spec.pool import Pool, PoolState, deliver, find, leave
-from spec.sizing import capacities
+from spec.profile import Profile
+from spec.sizing import Config, capacities
 from spec.transition import CLIENT_OPS, Transition, observed
 
 
@@ -36,21 +41,72 @@ class ManagerTransition(NamedTuple):
     after: ManagerState
 
 
-def project(t: ManagerTransition) -> Transition | None:
-    """The transition of the pool that the operation names, or of the client alone."""
+class Part(NamedTuple):
+    """What an operation on a manager is to one of its pools, and what that pool answers."""
+
+    pool: int
     op: Op
+    response: Response
+
+
+def parts(t: ManagerTransition) -> tuple[Part, ...]:
+    """A lookup is a get in init and, if that misses, one in recur; a clear of several, each."""
     match t.op:
-        case On(tier, env, op):
-            index = pool_index(t.before, tier, env)
-        case Read() | Write() | Reread() | Rewrite() as op:
-            index = 0
+        case On(_, _, op) | (Read() | Write() | Reread() | Rewrite() as op):
+            return tuple([Part(index, op, t.response) for index in addressed(t) or client(t)])
+        case Lookup(env, key):
+            init, recur = (pool_index(t.before, tier, env) for tier in (Tier.INIT, Tier.RECUR))
+            if asked(t, Tier.INIT) is None or init is None or recur is None:
+                return ()
+            if found_in(t, Tier.INIT):
+                return (Part(init, Get(key), t.response),)
+            return Part(init, Get(key), Miss()), Part(recur, Get(key), t.response)
+        case ClearTier() | ClearAll():
+            return tuple([Part(index, Clear(), told) for index, told in told_by_pool(t)])
+        case ResetAllStats():
+            return tuple([Part(index, ResetStats(), t.response) for index in addressed(t)])
         case _:
-            index = None
-    if index is None:
-        return None
-    before = PoolState(t.before.pools[index], t.before.heap)
-    after = PoolState(t.after.pools[index], t.after.heap)
-    return observed(before, op, t.response, after)
+            assert_never(t.op)
+
+
+def client(t: ManagerTransition) -> set[int]:
+    """What a client does by itself is judged beside any pool."""
+    return set() if isinstance(t.op, On) else {0}
+
+
+def cut(response: Response, start: int, end: int) -> Response:
+    return Cleared(response.left[start:end]) if isinstance(response, Cleared) else response
+
+
+def told_by_pool(t: ManagerTransition) -> Iterator[tuple[int, Response]]:
+    """What a clear of several pools answered, cut into what each of them had to tell."""
+    told = 0
+    for index in sorted(addressed(t)):
+        here, told = told, told + len(t.before.pools[index].entries)
+        yield index, cut(t.response, here, told)
+
+
+def projected(t: ManagerTransition) -> Iterator[Transition]:
+    """Each part as a transition of its pool, the heap's change in that of the pool it concerns."""
+    every = parts(t) if len(t.before.pools) == len(t.after.pools) else ()
+    heap = concerned(t, every)
+    for number, (index, op, response) in enumerate(every):
+        earlier = t.before.heap if number <= heap else t.after.heap
+        later = t.before.heap if number < heap else t.after.heap
+        before = PoolState(t.before.pools[index], earlier)
+        yield observed(before, op, response, PoolState(t.after.pools[index], later))
+
+
+def concerned(t: ManagerTransition, every: tuple[Part, ...]) -> int:
+    """The part that may change the heap: where what is in hand is cleared, else the last."""
+    hand = t.before.heap.hand
+    home = None if hand is None or hand.home is None else hand.home[0]
+    at_home = (
+        number
+        for number, part in enumerate(every)
+        if isinstance(part.op, Clear) and t.before.pools[part.pool].name == home
+    )
+    return next(at_home, len(every) - 1)
 
 
 def addressed(t: ManagerTransition) -> set[int]:
@@ -71,16 +127,15 @@ def addressed(t: ManagerTransition) -> set[int]:
 
 
 def untouched(t: ManagerTransition, but: set[int]) -> bool:
-    pairs = zip(t.before.pools, t.after.pools, strict=True)
-    return all(index in but or before == after for index, (before, after) in enumerate(pairs))
+    pairs = zip(t.before.pools, t.after.pools, strict=False)
+    same = (index in but or before == after for index, (before, after) in enumerate(pairs))
+    return len(t.before.pools) == len(t.after.pools) and all(same)
 
 
 def frame(t: ManagerTransition) -> bool:
     """An operation on one pool leaves every other pool as it was; on no pool, it is refused."""
-    if not isinstance(t.op, On):
-        return True
-    named = pool_index(t.before, t.op.tier, t.op.env) is not None
-    return untouched(t, addressed(t)) and (named or refused(t))
+    named = addressed(t)
+    return untouched(t, named) and (bool(named) or not isinstance(t.op, On) or refused(t))
 
 
 def refused(t: ManagerTransition) -> bool:
@@ -134,9 +189,11 @@ def announcement(t: ManagerTransition) -> bool:
     """A clear of several pools tells each entry of each of them once, and nothing else."""
     if not isinstance(t.op, (ClearTier, ClearAll)):
         return True
-    pools = [t.before.pools[index] for index in sorted(addressed(t))]
-    due = Counter(leave(pool, entry, Cause.CLEARED) for pool in pools for entry in pool.entries)
-    return isinstance(t.response, Cleared) and Counter(t.response.left) == due
+    due: list[Left] = []
+    for pool in [t.before.pools[index] for index in sorted(addressed(t))]:
+        by_slot = sorted(pool.entries, key=lambda entry: entry.slot)
+        due += [leave(pool, entry, Cause.CLEARED) for entry in by_slot]
+    return isinstance(t.response, Cleared) and list(t.response.left) == due
 
 
 def logical_lookups(t: ManagerTransition) -> bool:
@@ -153,9 +210,16 @@ def logical_lookups(t: ManagerTransition) -> bool:
     return after == before._replace(misses=before.misses + 1)
 
 
+def shape(state: ManagerState) -> tuple[Profile, Config, int, int]:
+    """What no operation changes."""
+    return state.profile, state.config, state.envs, len(state.pools)
+
+
 def sized(t: ManagerTransition) -> bool:
-    """Capacities follow the configuration, in every state."""
+    """Capacities follow the configuration, in every state; no operation changes it."""
     state = t.after
+    if shape(state) != shape(t.before):
+        return False
     profile = state.profile
     sizes = capacities(profile.sizing, state.config, state.envs, profile.recur_scope)
     if sizes is None:
@@ -197,7 +261,7 @@ def any_full(t: ManagerTransition) -> bool:
 EVERY: Final = (On, Lookup, ClearTier, ClearAll, ResetAllStats, *CLIENT_OPS)
 
 MANAGER: Final[tuple[Law[ManagerTransition], ...]] = (
-    Law("M1", "frame", (On,), frame, init_operation),
+    Law("M1", "frame", (On, *CLIENT_OPS), frame, init_operation),
     Law("M3", "lookup order", (Lookup,), lookup_order, hit_in_both),
     Law("M4", "tiers", (ClearTier, ClearAll), tiers, clears_one_of_two),
     Law("P12", "announcement", (ClearTier, ClearAll), announcement, clears_two),

@@ -11,6 +11,7 @@ from spec.ops import (
     Clear,
     Cleared,
     Counters,
+    Done,
     Get,
     Hit,
     Inspect,
@@ -23,8 +24,8 @@ from spec.ops import (
     Stored,
 )
 from spec.pool import Entry, Pool
-from spec.profile import FifoUpdate, Policy
-from spec.transition import EVERY_OP, Transition, proper
+from spec.profile import FifoUpdate, Policy, Profile
+from spec.transition import CLIENT_OPS, EVERY_OP, Transition, proper
 
 
 def order(pool: Pool) -> tuple[Key, ...]:
@@ -33,6 +34,11 @@ def order(pool: Pool) -> tuple[Key, ...]:
 
 def full(pool: Pool) -> bool:
     return len(pool.entries) == pool.capacity
+
+
+def shape(pool: Pool) -> tuple[Profile, int, str]:
+    """What no operation changes."""
+    return pool.profile, pool.capacity, pool.name
 
 
 def goes_first(pool: Pool, entry: Entry) -> bool:
@@ -45,8 +51,9 @@ def goes_first(pool: Pool, entry: Entry) -> bool:
 
 
 def within_capacity(t: Transition) -> bool:
-    """Never more entries than slots."""
-    return 0 <= len(t.after.pool.entries) <= t.after.pool.capacity
+    """Never more entries than slots; no operation changes their number, or the pool's profile."""
+    after = t.after.pool
+    return len(after.entries) <= after.capacity and shape(after) == shape(t.before.pool)
 
 
 def bijection(t: Transition) -> bool:
@@ -59,25 +66,46 @@ def bijection(t: Transition) -> bool:
 
 def victim_leaves(t: Transition) -> bool:
     """Who leaves by a set goes first and hands over its slot; a full pool loses exactly one."""
-    if not isinstance(t.op, Set):
-        return True
-    if t.inserts and full(t.before.pool) and len(t.gone) != 1:
+    if evicts(t) and len(t.gone) != 1:
         return False
     return all(entry.slot == t.slot and goes_first(t.before.pool, entry) for entry in t.gone)
 
 
-def recency_kept(t: Transition) -> bool:
+def renews(profile: Profile) -> bool:
+    """An update makes its key the last to go."""
+    fifo = profile.policy is Policy.FIFO and profile.fifo_update is FifoUpdate.RENEWS_AGE
+    return fifo or profile.policy is Policy.LRU
+
+
+def goes_last(t: Transition) -> bool:
     """The newcomer goes last; LRU: so does a key that was hit or set."""
-    lru = t.after.pool.profile.policy is Policy.LRU
-    if t.new is None or not (lru or t.inserts) or isinstance(t.response, Refused):
+    moves = t.inserts or renews(t.after.pool.profile)
+    if isinstance(t.op, Get):
+        moves = t.after.pool.profile.policy is Policy.LRU
+    if t.new is None or not moves or isinstance(t.response, Refused):
         return True
     key, after = t.new.key, order(t.after.pool)
     return after == (*(k for k in order(t.before.pool) if k != key and k in after), key)
 
 
+def takes_priority(t: Transition) -> bool:
+    """What a set stores has the priority given; without PRIORITY there is but one."""
+    if t.new is None or not isinstance(t.op, Set) or not isinstance(t.response, Stored):
+        return True
+    ranked = t.after.pool.profile.policy is Policy.PRIORITY
+    return t.new.priority == (t.op.priority if ranked else 0)
+
+
 def first_leaves(t: Transition) -> bool:
     """An insert into a full pool removes one entry, the first in eviction order, which is kept."""
-    return victim_leaves(t) and recency_kept(t)
+    match t.op:
+        case Set():
+            ranks = all(old.priority == new.priority for old, new in t.changed)
+            return victim_leaves(t) and goes_last(t) and ranks and (t.updates or takes_priority(t))
+        case Get():
+            return goes_last(t)
+        case _:
+            return t.after.pool.entries == t.before.pool.entries
 
 
 def lowest_slot(t: Transition) -> bool:
@@ -92,31 +120,38 @@ def lowest_slot(t: Transition) -> bool:
 
 def update_keeps_place(t: Transition) -> bool:
     """FIFO and PRIORITY: an update does not change the order (unless FIFO renews)."""
-    profile = t.after.pool.profile
-    renews = profile.policy is Policy.FIFO and profile.fifo_update is FifoUpdate.RENEWS_AGE
-    if profile.policy is Policy.LRU or renews:
-        return True
-    return order(t.after.pool) == order(t.before.pool)
+    return renews(t.after.pool.profile) or order(t.after.pool) == order(t.before.pool)
 
 
 def update_in_place(t: Transition) -> bool:
-    """An update keeps its slot and evicts nobody; PRIORITY takes the new priority."""
-    if not (t.updates and isinstance(t.op, Set) and t.old is not None):
-        return True
-    if t.new is None or not t.old.slot == t.new.slot == t.slot:
+    """Who stays keeps its slot; an update evicts nobody, and PRIORITY takes the new priority."""
+    if any(old.slot != new.slot for old, new in t.changed):
         return False
-    ranked = t.after.pool.profile.policy is Policy.PRIORITY
-    return not t.gone and update_keeps_place(t) and (not ranked or t.new.priority == t.op.priority)
+    if not t.updates or t.old is None:
+        return True
+    same = t.new is not None and t.old.slot == t.new.slot == t.slot
+    return same and not t.gone and update_keeps_place(t) and takes_priority(t)
 
 
 def get_looks_only(t: Transition) -> bool:
-    """A get hits if and only if the key is resident, and changes neither residency nor contents."""
+    """A get hits if and only if the key is resident; it changes no entry and no other's place."""
     if not (isinstance(t.op, Get) and proper(t.op)):
         return True
     right = Miss if t.old is None else Hit
-    same = set(t.after.pool.entries) == set(t.before.pool.entries)
     quiet = t.after.heap.objects == t.before.heap.objects
-    return isinstance(t.response, right) and same and quiet
+    return isinstance(t.response, right) and quiet and others_stay(t, t.op.key)
+
+
+def others_stay(t: Transition, key: Key | None) -> bool:
+    """The entries are as they were, but for the place of one that LRU hit."""
+    before, after = t.before.pool.entries, t.after.pool.entries
+    if before is after or t.after.pool.profile.policy is not Policy.LRU:
+        return before == after
+    return t.new == t.old and apart_from(key, before) == apart_from(key, after)
+
+
+def apart_from(key: Key | None, entries: tuple[Entry, ...]) -> list[Entry]:
+    return [entry for entry in entries if entry.key != key]
 
 
 def clear_forgets(t: Transition) -> bool:
@@ -124,14 +159,15 @@ def clear_forgets(t: Transition) -> bool:
     before, after = t.before.pool, t.after.pool
     if isinstance(t.op, Clear):
         counted = before.counters._replace(cleared=after.counters.cleared)
-        return after == Pool(before.profile, before.capacity, before.name, (), counted)
+        new = Pool(before.profile, before.capacity, before.name, (), counted)
+        return isinstance(t.response, Cleared) and after == new
     return bool(before.entries) or not t.inserts or t.slot in (0, None)
 
 
 def atomicity(t: Transition) -> bool:
-    """What must be refused is, and what is refused changes nothing."""
+    """What must be refused is, and nothing else; what is refused changes nothing."""
     if isinstance(t.response, Refused):
-        return t.after == t.before
+        return t.after == t.before and (isinstance(t.op, CLIENT_OPS) or not proper(t.op))
     return proper(t.op)
 
 
@@ -147,12 +183,14 @@ def counted(t: Transition) -> Counters:
         return c._replace(updates=c.updates + 1)
     if isinstance(answer, Cleared):
         return c._replace(cleared=c.cleared + len(t.gone))
-    return Counters(carried=len(t.after.pool.entries)) if isinstance(t.op, ResetStats) else c
+    return Counters(carried=len(t.before.pool.entries)) if isinstance(t.op, ResetStats) else c
 
 
 def conservation(t: Transition) -> bool:
     """Each query is a hit or a miss; insertions (and carried) = residents, evicted, cleared."""
     pool, c = t.after.pool, t.after.pool.counters
+    if isinstance(t.op, ResetStats) and not isinstance(t.response, Done):
+        return False
     if not pool.profile.counting:
         return c == Counters()
     balance = c.insertions + c.carried == len(pool.entries) + c.evictions + c.cleared
@@ -166,8 +204,10 @@ def inspection(t: Transition) -> bool:
             right = Miss if t.old is None else Hit
             return isinstance(t.response, right) and t.after == t.before
         case Inspect():
-            told = isinstance(t.response, Census) and t.response.keys == set(order(t.before.pool))
-            return told and t.after == t.before
+            if not isinstance(t.response, Census) or t.after != t.before:
+                return False
+            told, pool = t.response, t.before.pool
+            return told.keys == set(order(pool)) and told.counters == pool.counters
         case _:
             return True
 
@@ -195,7 +235,7 @@ def peeked(t: Transition) -> bool:
 POOL: Final[tuple[Law[Transition], ...]] = (
     Law("P1", "capacity", EVERY_OP, within_capacity, lambda t: full(t.after.pool)),
     Law("P2", "bijection", EVERY_OP, bijection, lambda t: bool(t.after.pool.entries)),
-    Law("P3", "victim", (Set, Get), first_leaves, evicts),
+    Law("P3", "victim", (Set, Get, ResetStats, *CLIENT_OPS), first_leaves, evicts),
     Law("P4", "slot", (Set,), lowest_slot, lambda t: t.inserts),
     Law("P5", "update", (Set,), update_in_place, lambda t: t.updates),
     Law("P6", "get", (Get,), get_looks_only, hit),

@@ -28,8 +28,9 @@ EVERY_OP: Final = POOL_OPS + CLIENT_OPS
 class Transition(NamedTuple):
     """What was observed: a state, an operation, its answer, the state after it.
 
-    Of the operation's key, `old` is the entry before and `new` the one after; `gone` are the
-    entries that left. `stores`: the operation is a set that must succeed.
+    Of the operation's key, `old` is the entry before and `new` the one after. Of the entries that a
+    set does not store, `gone` are those that left, `changed` those that stayed as another, before
+    and after. `stores`: the operation is a set that must succeed.
     """
 
     before: PoolState
@@ -39,6 +40,7 @@ class Transition(NamedTuple):
     old: Entry | None
     new: Entry | None
     gone: tuple[Entry, ...]
+    changed: tuple[tuple[Entry, Entry], ...]
     stores: bool
 
     @property
@@ -60,13 +62,18 @@ class Transition(NamedTuple):
 def observed(before: PoolState, op: Op, response: Response, after: PoolState) -> Transition:
     key = op.key if isinstance(op, (Set, Get, Peek)) else None
     entries = after.pool.entries
+    stores = type(op) is Set and proper(op)
     gone: tuple[Entry, ...] = ()
+    changed: tuple[tuple[Entry, Entry], ...] = ()
     if entries is not before.pool.entries:
-        kept = {entry.key for entry in entries}
-        gone = tuple([entry for entry in before.pool.entries if entry.key not in kept])
+        now = {entry.key: entry for entry in entries}
+        gone = tuple([entry for entry in before.pool.entries if entry.key not in now])
+        pairs = [(entry, now[entry.key]) for entry in before.pool.entries if entry.key in now]
+        others = [(a, b) for a, b in pairs if a != b and not (stores and a.key == key)]
+        changed = tuple(others)
     old = None if key is None else find(before.pool, key)
     new = None if key is None else find(after.pool, key)
-    return Transition(before, op, response, after, old, new, gone, type(op) is Set and proper(op))
+    return Transition(before, op, response, after, old, new, gone, changed, stores)
 
 
 def proper(op: Op) -> bool:

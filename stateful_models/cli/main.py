@@ -16,6 +16,7 @@ from stateful_models.cli.console import refuse
 from stateful_models.cli.contracts import contracts_command
 from stateful_models.cli.fuzz import fuzz_command
 from stateful_models.cli.isolate import isolate_command
+from stateful_models.cli.laws import laws_command
 from stateful_models.cli.search import search_command
 from stateful_models.cli.trace import traces
 from stateful_models.subjects.journal import Journals
@@ -29,6 +30,7 @@ app.command("check")(check_command)
 app.command("isolate")(isolate_command)
 app.add_typer(traces, name="trace")
 app.command("contracts")(contracts_command)
+app.command("laws")(laws_command)
 app.command("search")(search_command)
 app.command("bugs")(bugs_command)
 app.command("fuzz")(fuzz_command)

@@ -188,6 +188,32 @@ class ConditionLine(msgspec.Struct, frozen=True):
     covered_by: str
 
 
+class ComponentLine(msgspec.Struct, frozen=True):
+    """One component of a state or an answer: how often it was changed, and how often rejected."""
+
+    component: str
+    changed: int
+    rejected: int
+
+
+class LawLine(msgspec.Struct, frozen=True):
+    """One law: how many changes it rejects, and how many no other law does."""
+
+    law: str
+    title: str
+    rejects: int
+    alone: int
+
+
+class LawsData(msgspec.Struct, frozen=True):
+    """Every changed transition put before the laws."""
+
+    changed: int
+    rejected: int
+    laws: list[LawLine]
+    components: list[ComponentLine]
+
+
 class Summary(msgspec.Struct, frozen=True):
     """A campaign, all its runs together, and what it found, if anything."""
 
@@ -270,6 +296,10 @@ class FuzzDocument(Document, frozen=True, tag="fuzz"):
     ended: Ended | None = None
 
 
+class LawsDocument(Document, frozen=True, tag="laws"):
+    result: LawsData
+
+
 AnyDocument: TypeAlias = (
     CheckDocument
     | IsolateDocument
@@ -278,6 +308,7 @@ AnyDocument: TypeAlias = (
     | BugsDocument
     | ContractsDocument
     | FuzzDocument
+    | LawsDocument
 )
 DOCUMENTS: Final[tuple[type[AnyDocument], ...]] = (
     CheckDocument,
@@ -287,6 +318,7 @@ DOCUMENTS: Final[tuple[type[AnyDocument], ...]] = (
     BugsDocument,
     ContractsDocument,
     FuzzDocument,
+    LawsDocument,
 )
 FORM: Final = 1
 SCHEMAS: Final = Path(__file__).with_name("schemas")

@@ -1,6 +1,6 @@
 """The tables of the READMEs that are generated, and the means to write them anew.
 
-    python -m tests.support.tables                     the laws, in spec/README.md
+    python -m tests.support.tables                     the laws, and how strong, in spec/README.md
     python -m tests.support.tables MATRIX.json         and the matrix, in stateful_models/bugs/
     python -m tests.support.tables MATRIX.json --check only say whether both are current
 
@@ -14,11 +14,14 @@ from typing import Final
 
 from spec.laws import ALL, AnyLaw
 from stateful_models.bugs.matrix import METHODS
+from stateful_models.cli.laws import as_data, sentence
+from stateful_models.engines.changed import every_change
 from stateful_models.reports.data import BugsDocument, ExhibitLine, decoded
 from tests.support.paths import ROOT
 
 LAWS: Final = ROOT / "spec" / "README.md"
 MATRIX: Final = ROOT / "stateful_models" / "bugs" / "README.md"
+CHANGED: Final = "changed transitions"
 FAMILIES: Final = "PRMSWBK"
 
 
@@ -65,6 +68,7 @@ def between(text: str, mark: str) -> tuple[str, str, str]:
 
 def wanted(matrix: Path | None) -> Iterator[tuple[Path, str, str]]:
     yield LAWS, "laws", law_table()
+    yield LAWS, CHANGED, sentence(as_data(every_change()))
     if matrix is not None:
         document = decoded(matrix.read_bytes())
         assert isinstance(document, BugsDocument)
