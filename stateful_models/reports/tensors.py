@@ -12,7 +12,7 @@ from spec.search_state import SearchClient
 from spec.sizing import Config
 from stateful_models.engines.batches import every_alignment, misaligned
 from stateful_models.engines.explore import Exploration, Explorer
-from stateful_models.engines.keys import confused
+from stateful_models.engines.keys import confused, salted_observations
 from stateful_models.engines.session_client import first_difference, histories
 from stateful_models.engines.sessions import RandomSearches, first_broken
 from stateful_models.engines.windows import explained, offered
@@ -115,7 +115,15 @@ def check_keys(subject: type[KeySubject]) -> Report:
     for code, pair in found.items():
         story = f"{pair.one}\n  beside {pair.other}"
         return broken(subject, tuple(sorted(found)), tuple(pair), f"{code}: {story}")
-    return conforming(subject, "every pair of a battery of states of many dtypes and layouts.")
+    taken, refused = salted_observations(subject())
+    said = (
+        "every pair of a battery of states of many dtypes and layouts, of long states, and of "
+        f"{len(taken)} salts of 0 to {max(len(one.salt) for one in taken)} numbers."
+    )
+    if refused:
+        few = ", ".join(map(str, refused[:3]))
+        said += f"\nNot judged: {len(refused)} salts that it refuses, as {few}."
+    return conforming(subject, said)
 
 
 def check_sessions(subject: type[SessionSubject]) -> Report:

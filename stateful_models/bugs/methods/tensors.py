@@ -86,8 +86,9 @@ def keys_of(subject: type[KeySubject]) -> Caught | None:
 
 
 def random_keys(subject: type[KeySubject]) -> Caught | None:
-    """kvref's own keys beside the exhibit's, on random states, cut out of others or reshaped."""
-    wrong, right = subject(), KvrefKeys()
+    """kvref's own keys beside the exhibit's, on random states, cut out of others or reshaped, and
+    random salts of which one number is changed."""
+    wrong, right, random = subject(), KvrefKeys(), Random(0)
     made = torch.Generator().manual_seed(0)
     for number in range(60):
         latent = torch.randn((4, 6), generator=made)
@@ -95,9 +96,18 @@ def random_keys(subject: type[KeySubject]) -> Caught | None:
         plain = wrong.key(latent) != right.key(latent)
         other = latent.reshape(-1)
         blind = wrong.salted(latent, 1) == wrong.salted(other, 1)
+        salt, changed = random_salts(random)
+        blind = blind or wrong.salted(latent, *salt) == wrong.salted(latent, *changed)
         if plain or blind:
             return Caught(("K1", "K2") if plain else ("K3",), 1 if plain else 2)
     return None
+
+
+def random_salts(random: Random) -> tuple[list[int], list[int]]:
+    """A salt of numbers of any size, and another that differs in one bit of one of them."""
+    salt = [random.getrandbits(random.choice((1, 8, 33, 70))) for _ in range(random.randint(1, 4))]
+    place, bit = random.randrange(len(salt)), random.randrange(70)
+    return salt, [n ^ (at == place) << bit for at, n in enumerate(salt)]
 
 
 def driven(session: type[SessionSubject]) -> Caught | None:

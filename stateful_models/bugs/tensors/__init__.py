@@ -26,6 +26,7 @@ from stateful_models.bugs.tensors.pads_right import PadsRight
 from stateful_models.bugs.tensors.plain import windows_of
 from stateful_models.bugs.tensors.prunes_the_others import PrunesTheOthers
 from stateful_models.bugs.tensors.removes_oldest import RemovesOldest
+from stateful_models.bugs.tensors.salt_as_bool import SaltAsBool
 from stateful_models.bugs.tensors.salt_blind_to_shape import SaltBlindToShape
 from stateful_models.bugs.tensors.scales_in_place import ScalesInPlace
 from stateful_models.bugs.tensors.seal_is_a_flag import SealIsAFlag
@@ -94,5 +95,6 @@ KEYS: Final[tuple[tuple[type[KeySubject], str], ...]] = (
     (HashOfStorage, "K1"),
     (HashPerProcess, "K2"),
     (SaltBlindToShape, "K3"),
+    (SaltAsBool, "K3"),
 )
 SESSIONS: Final = ((WorksInPlace, "S3"), (StoresViews, "S3"))

@@ -159,7 +159,7 @@ def test_what_is_refused_leaves_the_buffer(device: str) -> None:
     nobody = window(3, device=device)
     nobody.prune([False])
     buffer = BatchBuffer(2, 2, 3, 8, 2, device)
-    batch, lengths = align([window(3, device=device), window(1, device=device)], buffer)
+    batch, _ = align([window(3, device=device), window(1, device=device)], buffer)
     mark, before = batch.mark(), contents(batch)
     for windows in ([nobody], [nobody, window(4, device=device)], [nobody, batch]):
         with pytest.raises(KVCacheValueError):
