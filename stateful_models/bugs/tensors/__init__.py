@@ -26,6 +26,7 @@ from stateful_models.bugs.tensors.pads_right import PadsRight
 from stateful_models.bugs.tensors.plain import windows_of
 from stateful_models.bugs.tensors.prunes_the_others import PrunesTheOthers
 from stateful_models.bugs.tensors.removes_oldest import RemovesOldest
+from stateful_models.bugs.tensors.row_for_env import RowForEnv
 from stateful_models.bugs.tensors.salt_as_bool import SaltAsBool
 from stateful_models.bugs.tensors.salt_blind_to_shape import SaltBlindToShape
 from stateful_models.bugs.tensors.scales_in_place import ScalesInPlace
@@ -97,4 +98,4 @@ KEYS: Final[tuple[tuple[type[KeySubject], str], ...]] = (
     (SaltBlindToShape, "K3"),
     (SaltAsBool, "K3"),
 )
-SESSIONS: Final = ((WorksInPlace, "S3"), (StoresViews, "S3"))
+SESSIONS: Final = ((WorksInPlace, "S3"), (StoresViews, "S3"), (RowForEnv, "M1"))
