@@ -7,6 +7,7 @@ from itertools import product
 from typing import Final, TypeVar, cast
 
 from spec.laws import TITLES
+from spec.window_laws import EVERY
 from stateful_models.engines.batches import every_alignment, misaligned
 from stateful_models.engines.explore import Exploration, Explorer
 from stateful_models.engines.keys import confused, salted_observations
@@ -18,7 +19,15 @@ from stateful_models.engines.session_client import (
     turns_of,
 )
 from stateful_models.engines.wandering import PLANS, shortest_wandering
-from stateful_models.engines.windows import explained, offered
+from stateful_models.engines.windows import (
+    HISTORIES,
+    LENGTH,
+    beyond,
+    explained,
+    offered,
+    sampled,
+    shortest,
+)
 from stateful_models.reports.report import Counterexample, Report, Wanted, name_of
 from stateful_models.scopes.sound import require_sound
 from stateful_models.scopes.windows import WindowScope
@@ -73,11 +82,35 @@ def check_windows(subject: type[WindowSubject], scope: Wanted) -> Report:
         both = tuple(op for op in scope.operations if op in subject.operations)
         tried = [replace(scope, operations=both)]
     runs = [Explorer(one, partial(one.build, subject)).run() for one in tried]
-    wrong = [run.divergence for run in runs if run.divergence is not None]
-    if wrong:
-        first = min(wrong, key=lambda one: len(one.history))
+    first = shortest(run.divergence for run in runs)
+    if first is not None:
         return broken(subject, first.laws, first.history, explained(first))
-    return conforming(subject, exhausted(runs))
+    if isinstance(scope, WindowScope):
+        return conforming(subject, f"{exhausted(runs)}\n{covered(subject)}")
+    longer = sampled(subject)
+    if longer is not None:
+        story = f"a random history of up to {LENGTH} operations, cut down; it {explained(longer)}"
+        return broken(subject, longer.laws, longer.history, story)
+    count = HISTORIES * len(beyond(subject.operations))
+    lived = f"Beyond that, {count} random histories of {LENGTH} operations."
+    return conforming(subject, f"{exhausted(runs)}\n{lived}\n{covered(subject)}")
+
+
+def covered(subject: type[WindowSubject]) -> str:
+    """What the windows were given, and what of them could not be judged."""
+    heads, head_dim = subject(2, 2, 1, 1).shape
+    said = [f"K and V of {heads} heads, {head_dim} wide; of one sample of one, 1 wide."]
+    if (heads, head_dim) == (1, 1):
+        said = ["Not judged, since heads and width are one each: mix-ups of heads, or with width."]
+    if not subject.tells_first:
+        said.append(
+            "Not judged, since these windows do not tell `first`: how many tokens have gone in "
+            "all, and the phase (W6) and positions that follow from it."
+        )
+    silent = [op.__name__ for op in EVERY if op not in subject.operations]
+    if silent:
+        said.append(f"Not asked, since these windows do not offer it: {', '.join(silent)}.")
+    return "\n".join(said)
 
 
 def exhausted(runs: Sequence[Exploration[object, object]]) -> str:

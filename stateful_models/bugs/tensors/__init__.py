@@ -20,6 +20,7 @@ from stateful_models.bugs.tensors.keeps_dirty_padding import KeepsDirtyPadding
 from stateful_models.bugs.tensors.keeps_oldest import KeepsOldest
 from stateful_models.bugs.tensors.keeps_windows import KeepsWindows
 from stateful_models.bugs.tensors.mask_of_longest import MaskOfLongest
+from stateful_models.bugs.tensors.mixes_heads import MixesHeads
 from stateful_models.bugs.tensors.one_window_for_all import OneWindowForAll
 from stateful_models.bugs.tensors.overlapping_copy import OverlappingCopy
 from stateful_models.bugs.tensors.pads_right import PadsRight
@@ -53,6 +54,7 @@ class WindowExhibit(NamedTuple):
 
 WINDOWS: Final = (
     WindowExhibit(windows_of(KeepsOldest, "KeepsOldest"), "W1", 2, "fill 3, one more: 0, not 2"),
+    WindowExhibit(windows_of(MixesHeads, "MixesHeads"), "W1", 1, "two tokens, two heads: swapped"),
     WindowExhibit(windows_of(BreaksPairs, "BreaksPairs"), "W2", 2, "fill, one more: one goes"),
     WindowExhibit(
         windows_of(CropsOneShort, "CropsOneShort"), "W2", 2, "append one, fill: the first has gone"
