@@ -32,7 +32,7 @@ MADE_OF: dict[str, Callable[[Sequence[int]], Sequence[int]]] = {
     "all but the last": lambda salt: salt[:-1],
     "no order": lambda salt: sorted(salt),
     "no repetitions": lambda salt: sorted(set(salt)),
-    "the other way round or not": lambda salt: max(salt, salt[::-1]),
+    "the other way round or not": lambda salt: max(list(salt), list(salt)[::-1]),
     "their sum": lambda salt: [sum(salt)],
     "their number": lambda salt: [len(salt)],
     "their digits": lambda salt: [ord(one) for one in "".join(map(str, salt))],
