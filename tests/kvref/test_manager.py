@@ -326,6 +326,17 @@ def test_a_shared_recur_pool_is_every_environment_s() -> None:
         assert m.hierarchical_get(1, 7) == f"of {env}"
 
 
+def test_the_one_environment_of_its_own_recur_pool_is_named() -> None:
+    m: KVCacheManager[str] = KVCacheManager(config(), 1, recur_scope=RecurScope.PER_ENV)
+    for attempt in (lambda: m.recur_pool, lambda: m.get_recur_cache(7)):
+        with pytest.raises(KVCacheValueError, match="env_id, not None"):
+            attempt()
+    m.set_recur_cache(7, "mine", env_id=0)
+    assert [pool.name for pool in m.recur_pools] == ["recur:0"]
+    m.clear_recur_cache()
+    assert len(m.recur_pools[0]) == 0
+
+
 def test_recur_pools_of_their_own() -> None:
     """PER_ENV: sizes, names and statistics by environment; whoever names none is refused."""
     m: KVCacheManager[str] = KVCacheManager(
