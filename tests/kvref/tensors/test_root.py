@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kvref import (
+    Cause,
     Departure,
     EvictionStrategy,
     KVCacheError,
@@ -181,6 +182,7 @@ def test_what_cannot_be_rebuilt_leaves_all_as_it_was(wrong: str) -> None:
 def test_two_histories_of_one_root_leave_all_as_it_was() -> None:
     one, before, told = begun(), object(), list[object]()
     one.made = lambda windows: [filled(7.0 + row) for row in range(len(windows))]
+    one.pools.recur_pool.on_evict = told.append
     before = one.all()
     one.pools.observe(told.append)
     with pytest.raises(KVCacheValueError, match="two histories"):
@@ -201,6 +203,28 @@ def test_a_veto_leaves_all_as_it_was(vetoed: str) -> None:
     assert (one.all(), told) == (before, [])
     pool.on_evict = None
     assert one.root([0, 1], [2, 3]) == (Source.REBUILT, Source.REBUILT)
+
+
+def test_roots_that_do_not_stay_leave_all_as_it_was() -> None:
+    """Whatever leaves one environment's pool drives out what another's has just been given."""
+    one = begun(size=2)
+    one.root([1], [2])
+    first, second = one.pools.init_pools
+
+    def fills(departure: Departure[KeysValues]) -> None:
+        for key in (111, 222) if departure.cause is Cause.EVICTED else ():
+            first.set(key, filled(9.0))
+
+    def drops(departure: Departure[KeysValues]) -> None:
+        if departure.key == 111:
+            second.clear()
+
+    first.on_evict, second.on_evict = drops, fills
+    before, told = one.all(), list[object]()
+    one.pools.observe(told.append)
+    with pytest.raises(KVCacheValueError, match="do not stay in init"):
+        one.root([0, 1], [0, 3])
+    assert (one.all(), told) == (before, [])
 
 
 def test_a_root_found_is_stored_again_if_an_on_evict_drops_it() -> None:

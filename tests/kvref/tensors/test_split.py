@@ -193,6 +193,9 @@ def test_what_lies_in_the_buffer_is_not_aligned_into_it() -> None:
         with pytest.raises(KVCacheValueError, match="lies in the buffer itself"):
             align(windows, buffer)
         assert agree(batch, before)
+    nothing, _ = align([window(0)], buffer)
+    with pytest.raises(KVCacheValueError, match="lies in the buffer itself"):
+        align([nothing, other], buffer)
     copied = batch.clone()
     assert align([copied, other], buffer).lengths == (4, 2)
 
