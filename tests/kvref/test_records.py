@@ -142,6 +142,26 @@ def test_every_record_of_a_run(tmp_path: Path) -> None:
     assert check_trace(path).accepted
 
 
+def test_an_object_keeps_its_number_while_it_is_stored_and_no_longer(tmp_path: Path) -> None:
+    """Set again, or in its own place, it is stored once; once it has left, it is forgotten."""
+    m, path, one, other = manager(size=1), tmp_path / "run.jsonl", Window(1), Window(2)
+    with Recorder(m, path, contents):
+        m.set_init_cache(0, 1, one)
+        m.set_init_cache(0, 1, one)
+        m.set_init_cache(0, 2, one)
+        m.get_init_cache(0, 2)
+        m.set_init_cache(0, 2, one)
+        m.set_init_cache(0, 2, other)
+        m.set_init_cache(0, 3, one)
+        m.set_init_cache(1, 3, one)
+        m.clear_init_caches(0)
+        m.get_init_cache(1, 3)
+    _, *records = written(path)
+    numbers = [one["o"] for one in records if one["op"] in ("set", "get")]
+    assert numbers == [1, 1, 1, 1, 1, 2, 3, 3, 3]
+    assert check_trace(path).accepted
+
+
 def test_under_copy_what_was_given_is_fingerprinted_and_what_is_stored_is_numbered(
     tmp_path: Path,
 ) -> None:

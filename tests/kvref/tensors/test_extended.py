@@ -12,9 +12,9 @@ from tests.support.making import append, contents, mode, storages, window
 MODES = ["inference", "no_grad", "grad"]
 
 
-def tokens(new: int, seed: int = 0, samples: int = 1, **kind: torch.dtype) -> Tensor:
+def tokens(new: int, seed: int = 0, samples: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
     random = torch.Generator().manual_seed(seed)
-    return torch.randn((4, samples, 2, new, 4), generator=random).to(**kind)
+    return torch.randn((4, samples, 2, new, 4), generator=random).to(dtype)
 
 
 def parts(new: Tensor) -> list[Tensor]:

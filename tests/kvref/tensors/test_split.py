@@ -84,6 +84,17 @@ def test_split_windows_share_nothing_and_may_be_written(name: str, kept: int) ->
     assert all(piece.is_contiguous() for piece in one.pieces())
 
 
+@pytest.mark.parametrize("kept", [1, 5])
+def test_a_batch_of_one_row_is_split_into_a_copy(kept: int) -> None:
+    batch, lengths = align([window(5)])
+    for whole in (batch, window(5)):
+        before = contents(whole)
+        (one,) = split(whole, [min(kept, *lengths)])
+        one.pieces()[0].zero_()
+        append(one, 1)
+        assert agree(whole, before)
+
+
 def test_gradients_do_not_flow_through_split_nor_align() -> None:
     kv = KeysValues(1, 2, 6, 8, 2)
     leaf = torch.ones(1, 2, 2, 4, requires_grad=True)
