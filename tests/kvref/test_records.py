@@ -1,12 +1,15 @@
 """What a recording says, record by record, and what is left of one that cannot be made."""
 
+import gc
 import gzip
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -18,6 +21,7 @@ from kvref import (
     Ownership,
     Recorder,
 )
+from kvref.records import LONGEST_LINE
 from stateful_models.traces.format import TraceError
 from stateful_models.traces.judge import check_trace
 
@@ -263,6 +267,25 @@ def test_a_clear_of_many_keeps_the_order_of_slots(tmp_path: Path) -> None:
     assert check_trace(path).accepted
 
 
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_a_record_is_as_long_as_a_reader_takes(over: int, tmp_path: Path) -> None:
+    """A line, with its end, has fewer than `LONGEST_LINE` bytes."""
+    m, path = manager(), tmp_path / "run.jsonl"
+    with Recorder(m, path, contents):
+        m.get_init_cache(0, 1)
+    short = len(path.read_text().splitlines()[1]) - 16 + 1
+    digits = LONGEST_LINE + over - short
+    recorder = Recorder(m, path, contents)
+    m.get_init_cache(0, 16 ** (digits - 1))
+    assert (recorder.failure is None) == (over < 0)
+    if over < 0:
+        recorder.close()
+        assert check_trace(path).accepted
+    else:
+        with pytest.raises(KVCacheIOError, match="too long"):
+            recorder.close()
+
+
 def test_two_recordings_of_one_run_are_the_same_bytes(tmp_path: Path) -> None:
     """Gzipped too: neither names nor times are in them."""
     paths = [tmp_path / name for name in ("a.jsonl.gz", "other.jsonl.gz", "plain.gz.jsonl")]
@@ -367,6 +390,27 @@ def test_an_end_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     with pytest.raises(TraceError):
         check_trace(path)
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 99])
+def test_a_manager_lets_go_of_a_recorder_that_is_over(fails_at: int, tmp_path: Path) -> None:
+    """It failed in the run, at its end, or not at all."""
+    m, calls = manager(), iter(range(1, 100))
+
+    def fragile(window: Window) -> int:
+        if next(calls) == fails_at:
+            raise ZeroDivisionError("no fingerprint")
+        return window.data
+
+    recorder = Recorder(m, tmp_path / "run.jsonl", fragile)
+    m.set_init_cache(0, 1, Window(1))
+    if fails_at != 1:
+        with suppress(ZeroDivisionError):
+            recorder.close()
+    gone = ref(recorder)
+    del recorder
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
