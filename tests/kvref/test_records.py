@@ -1,6 +1,5 @@
 """What a recording says, record by record, and what is left of one that cannot be made."""
 
-import gc
 import gzip
 import json
 import logging
@@ -9,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from weakref import ref
 
 import pytest
 
@@ -393,8 +391,8 @@ def test_an_end_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fails_at", [1, 2, 99])
-def test_a_manager_lets_go_of_a_recorder_that_is_over(fails_at: int, tmp_path: Path) -> None:
-    """It failed in the run, at its end, or not at all."""
+def test_a_recorder_that_is_over_observes_no_more(fails_at: int, tmp_path: Path) -> None:
+    """It failed in the run, at its end, or not at all; who observes cannot be added again."""
     m, calls = manager(), iter(range(1, 100))
 
     def fragile(window: Window) -> int:
@@ -407,10 +405,26 @@ def test_a_manager_lets_go_of_a_recorder_that_is_over(fails_at: int, tmp_path: P
     if fails_at != 1:
         with suppress(ZeroDivisionError):
             recorder.close()
-    gone = ref(recorder)
-    del recorder
-    gc.collect()
-    assert gone() is None
+    m.observe(recorder)
+    m.unobserve(recorder)
+
+
+def test_what_was_recorded_before_it_failed_can_be_read(tmp_path: Path) -> None:
+    """Gzipped, too: both files are closed, the inner one first."""
+    m, path = manager(), tmp_path / "run.jsonl.gz"
+
+    def fragile(window: Window) -> int:
+        return window.data if window.data < 40 else bad(window)
+
+    recorder = Recorder(m, path, fragile)
+    for key in range(50):
+        m.set_init_cache(0, key, Window(key))
+    lines = gzip.decompress(path.read_bytes()).splitlines()
+    assert [json.loads(line).get("op") for line in lines] == [None, *["set"] * 40]
+    with pytest.raises(TraceError):
+        check_trace(path)
+    with suppress(KVCacheIOError):
+        recorder.close()
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
