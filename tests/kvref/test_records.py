@@ -390,6 +390,15 @@ def test_an_end_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
         check_trace(path)
 
 
+def test_a_full_disk_is_told_of_a_gzipped_recording_too(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl.gz"
+    path.symlink_to("/dev/full")
+    recorder = Recorder(manager(), path, contents)
+    with pytest.raises(KVCacheIOError, match="space"):
+        recorder.close()
+    recorder.close()
+
+
 @pytest.mark.parametrize("fails_at", [1, 2, 99])
 def test_a_recorder_that_is_over_observes_no_more(fails_at: int, tmp_path: Path) -> None:
     """It failed in the run, at its end, or not at all; who observes cannot be added again."""
