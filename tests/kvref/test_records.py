@@ -353,6 +353,21 @@ def test_what_a_block_did_before_it_raised_is_recorded(
     assert check_trace(path).accepted
 
 
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, SystemExit])
+def test_what_a_block_raised_is_what_shows_though_the_recording_failed(
+    error: type[BaseException], tmp_path: Path
+) -> None:
+    m = manager()
+
+    def block() -> None:
+        with Recorder(m, tmp_path / "run.jsonl", bad):
+            m.set_init_cache(0, 1, Window(1))
+            raise error("mine")
+
+    with pytest.raises(error, match="mine"):
+        block()
+
+
 def test_nothing_is_recorded_after_the_end(tmp_path: Path) -> None:
     m, path = manager(), tmp_path / "run.jsonl"
     with Recorder(m, path, contents) as recorder:
