@@ -72,6 +72,8 @@ def test_tokens_are_kept_and_not_copied() -> None:
     child = parent.extended(added)
     assert child.pieces()[-1].data_ptr() == added.data_ptr()
     assert child.pieces()[0].data_ptr() == parent.pieces()[0].data_ptr()
+    most = tokens(4)[:, :, :, 1:]
+    assert parent.extended(most).pieces()[-1].data_ptr() == most.data_ptr()
 
 
 def test_a_small_part_of_a_larger_storage_is_copied() -> None:
