@@ -256,3 +256,13 @@ def test_the_next_batch_in_a_buffer_is_a_write_into_the_last() -> None:
     again = first.mark()
     align([window(0)], buffer)
     assert first.written_since(again) == "layer 0 K", "whether or not a token was copied"
+
+
+def test_a_sealed_batch_outlives_the_next_in_its_buffer() -> None:
+    """It fills the buffer, so that it is no small part of it: it is copied out all the same."""
+    buffer = BatchBuffer(1, 2, 6, 8, 2)
+    batch, _ = align([window(6, seed=1)], buffer)
+    batch.seal()
+    before = contents(batch)
+    align([window(6, seed=2)], buffer)
+    assert agree(batch, before)
