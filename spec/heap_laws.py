@@ -1,11 +1,6 @@
 """R1 to R5, P12: what becomes of the objects themselves, which comparing values cannot see."""
 
-<<<<<<< HEAD
-from collections import Counter
-from typing import Final, NamedTuple
-=======
 from typing import Final
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 from spec.heap import Hand, contents
 from spec.law import Law
@@ -14,10 +9,6 @@ from spec.ops import (
     Census,
     Clear,
     Cleared,
-<<<<<<< HEAD
-    Contents,
-=======
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
     Done,
     Get,
     Hit,
@@ -34,13 +25,8 @@ from spec.ops import (
     Write,
 )
 from spec.pool import Entry, leave, retained
-<<<<<<< HEAD
 from spec.profile import Ownership, Profile, copies, delivers_own, lends
-from spec.transition import EVERY_OP, POOL_OPS, Transition
-=======
-from spec.profile import Ownership, Profile
 from spec.transition import EVERY_OP, Transition
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 
 def ownership(t: Transition) -> Ownership:
@@ -61,20 +47,15 @@ def delivered(t: Transition) -> tuple[Entry, Hit] | None:
 
 def identity(t: Transition) -> bool:
     """REFERENCE, SEALED: a hit returns the very object last set under that key."""
-<<<<<<< HEAD
-    if private(t):
-        return True
-=======
     if any(old.ref != new.ref for old, new in t.changed):
         return False
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
     if isinstance(t.op, Set) and isinstance(t.response, Stored):
         return t.new is None or t.new.ref == t.op.ref
     found = delivered(t)
     if found is None:
         return True
     entry, hit = found
-    return hit.ref == (entry.ref if by_identity(t.after.pool.profile) else None)
+    return hit.ref == (None if private(t) else entry.ref)
 
 
 def quiet(t: Transition) -> bool:
@@ -90,41 +71,8 @@ def quiet(t: Transition) -> bool:
     return [one.contents for one in t.after.heap.objects] == right
 
 
-class Held(NamedTuple):
-    """What can be seen of the hand, wherever its home is."""
-
-    contents: Contents
-    own: bool
-
-
-def held(hand: Hand | None) -> Held | None:
-    return None if hand is None else Held(hand.contents, hand.own)
-
-
-def given_away(hand: Hand | None) -> bool:
-    """What is the client's own is no pool's."""
-    return hand is None or not hand.own or hand.home is None
-
-
 def held_handles(t: Transition) -> bool:
-<<<<<<< HEAD
     """What a hit delivered stays so but for what its owner writes; LENT: until taken back."""
-    profile = t.after.pool.profile
-    before, after = held(t.before.heap.hand), held(t.after.heap.hand)
-    match t.op, t.response:
-        case Get(), Hit(_, fresh):
-            expected = Held(fresh, delivers_own(profile)) if copies(profile) else None
-            return after == expected and given_away(t.after.heap.hand)
-        case (Set(), Stored()) | (Clear(), Cleared()) if lends(profile):
-            return after is None
-        case Rewrite(new), Done():
-            return before is not None and after == before._replace(contents=new)
-        case Reread(), Seen(seen):
-            return after == before and before is not None and seen == before.contents
-        case _:
-            return after == before
-=======
-    """What a hit delivered stays as delivered, whatever happens to its entry."""
     hand = t.before.heap.hand
     if isinstance(t.op, Reread) and t.response != (
         Refused() if hand is None else Seen(hand.contents)
@@ -134,15 +82,20 @@ def held_handles(t: Transition) -> bool:
 
 
 def held(t: Transition) -> Hand | None:
-    """What the last hit delivered, and where its entry is, as long as it is there."""
+    """What the client holds then, and where its entry is as long as it is there."""
     hand, pool = t.before.heap.hand, t.before.pool
-    if isinstance(t.op, Get) and isinstance(t.response, Hit) and not by_identity(pool.profile):
-        return None if t.op.key is None else Hand(t.response.contents, (pool.name, t.op.key))
+    match t.op, t.response:
+        case Get(key), Hit(_, fresh) if private(t) and key is not None:
+            own = delivers_own(pool.profile)
+            return Hand(fresh, None if own else (pool.name, key), own)
+        case (Set(), Stored()) | (Clear(), Cleared()) if lends(pool.profile):
+            return None
+        case Rewrite(new), Done() if hand is not None:
+            return hand._replace(contents=new)
     if hand is None:
         return None
     away = {(pool.name, left.key) for left in departures(t)}
-    return Hand(hand.contents, None if hand.home in away else hand.home)
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
+    return hand._replace(home=None if hand.home in away else hand.home)
 
 
 def intact(t: Transition, entry: Entry) -> bool:
@@ -179,16 +132,8 @@ def sealed_when_set(t: Transition) -> bool:
 
 
 def copies_intact(t: Transition) -> bool:
-<<<<<<< HEAD
-    """What is stored as a copy keeps its contents, whatever is written elsewhere."""
-    if not private(t) or isinstance(t.op, Set):
-        return True
-    stored = {entry.key: entry.as_set for entry in t.before.pool.entries}
-    return all(entry.as_set == stored.get(entry.key) for entry in t.after.pool.entries)
-=======
     """What is stored keeps its contents, whatever happens to the original or to others."""
     return all(old.as_set == new.as_set for old, new in t.changed)
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 
 def taken_as_set(t: Transition) -> bool:
@@ -217,11 +162,7 @@ def departures(t: Transition) -> tuple[Left, ...]:
     gone = tuple([leave(t.before.pool, entry, cause) for entry in by_slot])
     if not isinstance(t.response, Stored) or t.old is None or t.new is None:
         return gone
-<<<<<<< HEAD
     replaced = private(t) or t.old.ref != t.new.ref
-=======
-    replaced = not by_identity(t.before.pool.profile) or t.old.ref != t.new.ref
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
     return (*gone, leave(t.before.pool, t.old, Cause.UPDATED)) if replaced else gone
 
 
@@ -254,12 +195,8 @@ def at_stake(t: Transition) -> bool:
 
 
 def by_identity(profile: Profile) -> bool:
-<<<<<<< HEAD
+    """A hit hands out the object that was set, not a copy."""
     return not copies(profile)
-=======
-    """A hit hands out the object that was set, not one of the pool's own."""
-    return profile.ownership in (Ownership.REFERENCE, Ownership.SEALED)
->>>>>>> edc37b6db2c14f0b7e1e3285fd65b16e8dc91565
 
 
 HEAP: Final[tuple[Law[Transition], ...]] = (

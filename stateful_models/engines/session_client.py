@@ -5,8 +5,9 @@ session must have been given the same contexts, from the same tiers, and hold th
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from spec.search_state import (
     Inferred,
     Learn,
     Root,
+    SearchClient,
     SearchOp,
     SearchState,
     Simulate,
@@ -38,13 +40,26 @@ from stateful_models.subjects.sessions import Setting, StepLike
 from stateful_models.subjects.tokens import part_of
 
 Holding = Counter[tuple[str, Columns]]
+Turns: TypeAlias = Callable[[int], tuple[tuple[int, ...], ...]]
+Begin: TypeAlias = Callable[[list[EnvId], Tensor], AbstractContextManager[StepLike]]
+TURNS: Final[dict[str, Turns]] = {
+    "together": lambda rows: (tuple(range(rows)),),
+    "together, backwards": lambda rows: (tuple(reversed(range(rows))),),
+    "one by one, backwards": lambda rows: tuple((row,) for row in reversed(range(rows))),
+}
+"""In which calls the rows of one step of the specification's client are made."""
 
 
 class SessionClient:
-    """A session beside the specification's state; `perform` says where they differ."""
+    """A session beside the specification's state; `perform` says where they differ.
 
-    def __init__(self, scope: SearchScope, factory: SessionFactory) -> None:
-        client = scope.client
+    `turns` other than those of "together" are for scopes whose recur pool never evicts.
+    """
+
+    def __init__(
+        self, scope: SearchScope, factory: SessionFactory, turns: Turns = TURNS["together"]
+    ) -> None:
+        client, self.turns = scope.client, turns
         self.state = scope.initial().state
         self.length = client.context_length
         users = client.envs if scope.profile.recur_scope is RecurScope.SHARED else 1
@@ -53,17 +68,19 @@ class SessionClient:
         config = Config(game_segment_length=scope.init, num_simulations=scope.recur // users)
         setting = Setting(scope.profile, config, client.envs, self.length, 1)
         self.session = factory(setting, self.rebuild)
-        self.places: dict[tuple[float, ...], tuple[EnvId, TreePlace]] = {}
+        self.places: dict[tuple[float, ...], TreePlace] = {}
 
     def latent(self, env: EnvId, place: TreePlace) -> Tensor:
         labels = [float(label) for label in place.labels]
         made = torch.tensor([float(env), float(place.imagined), *labels, *[-1.0] * 24][:24])
-        self.places[tuple(made.tolist())] = env, place
+        self.places[tuple(made.tolist())] = place
         return made
 
     def rebuild(self, missing: Missing) -> list[KeysValues]:
-        places = [self.places[tuple(one.tolist())] for one in missing.latents]
-        nodes = [node(env, self.state.weights, place) for env, place in places]
+        """The context of a node, for the environment that is asked for."""
+        asked = zip(missing.env_ids, missing.latents, strict=True)
+        places = [(env, self.places[tuple(latent.tolist())]) for env, latent in asked]
+        nodes = [node(EnvId(env), self.state.weights, place) for env, place in places]
         return [window(one.chunks, self.length) for one in nodes]
 
     def perform(self, op: SearchOp) -> str | None:
@@ -88,11 +105,9 @@ class SessionClient:
             case Root():
                 return self.begin(before)
             case Simulate(nodes, actions):
-                envs = list(environments(before))
-                parents = [tree[at] for tree, at in zip(before.trees, nodes, strict=True)]
-                made = [child(one, action) for one, action in zip(parents, actions, strict=True)]
-                with self.session.step(envs, self.latents(envs, parents)) as batch:
-                    return self.ran(before, batch, envs, parents, made)
+                places = zip(environments(before), before.trees, nodes, actions, strict=True)
+                rows = [Row(env, tree[at], child(tree[at], to)) for env, tree, at, to in places]
+                return self.in_turns(before, rows, self.session.step)
             case EndEpisode(env):
                 self.session.end_episode(env)
             case Learn():
@@ -101,48 +116,57 @@ class SessionClient:
 
     def begin(self, before: SearchState) -> "Performed":
         """Those in an episode advance to their next root; then all begin to search."""
-        envs = [env for env in environments(before) if before.trees[env]]
-        parents = [tree[0] for tree in before.trees if tree]
-        made, ran = [next_root(parent) for parent in parents], Performed()
-        if envs:
-            with self.session.advance(envs, self.latents(envs, parents)) as batch:
-                ran = self.ran(before, batch, envs, parents, made)
-        everyone = list(environments(before))
+        trees = list(zip(environments(before), before.trees, strict=True))
+        rows = [Row(env, tree[0], next_root(tree[0])) for env, tree in trees if tree]
+        ran = self.in_turns(before, rows, self.session.advance)
         roots = [
-            next_root(tree[0]) if tree else first_root(episode)
-            for tree, episode in zip(before.trees, before.episodes, strict=True)
+            next_root(tree[0]) if tree else first_root(before.episodes[env]) for env, tree in trees
         ]
-        self.session.root(everyone, self.latents(everyone, roots))
+        for some in self.turns(len(roots)):
+            envs = [trees[at][0] for at in some]
+            self.session.root(envs, self.latents(envs, [roots[at] for at in some]))
         return ran
+
+    def in_turns(self, before: SearchState, rows: list["Row"], begin: Begin) -> "Performed":
+        """These rows, in as many calls and in the order that the turns say; told in their own."""
+        told: dict[int, tuple[Visit, Source]] = {}
+        for some in self.turns(len(rows)):
+            told.update(zip(some, self.ran([rows[at] for at in some], begin), strict=True))
+        done = [told[at] for at in range(len(rows))]
+        return Performed(
+            tuple(visit for visit, _ in done),
+            tuple(met for _, met in done),
+            tuple(source(before, row.env, row.parent) for row in rows),
+        )
 
     def latents(self, envs: list[EnvId], places: list[TreePlace]) -> Tensor:
         return torch.stack([self.latent(e, place) for e, place in zip(envs, places, strict=True)])
 
-    def ran(
-        self,
-        before: SearchState,
-        batch: StepLike,
-        envs: list[EnvId],
-        parents: list[TreePlace],
-        made: list[TreePlace],
-    ) -> "Performed":
-        """What each row was given; then the model's step, and the children stored."""
-        weights, rows = self.state.weights, list(zip(envs, parents, strict=True))
-        visits = tuple(
-            Visit(
-                node(env, weights, parent),
-                part_of(batch.keys_values, row, batch.lengths[row], batch.firsts[row]),
+    def ran(self, rows: list["Row"], begin: Begin) -> list[tuple[Visit, Source]]:
+        """What each row was given, from where; then the model's step, and the children stored."""
+        if not rows:
+            return []
+        weights, envs = self.state.weights, [row.env for row in rows]
+        with begin(envs, self.latents(envs, [row.parent for row in rows])) as batch:
+            kv, lengths, firsts = batch.keys_values, batch.lengths, batch.firsts
+            visits = [
+                Visit(node(env, weights, parent), part_of(kv, at, lengths[at], firsts[at]))
+                for at, (env, parent, _) in enumerate(rows)
+            ]
+            tokens: Column = tuple(
+                token for env, _, made in rows for token in column(env, weights, made.labels[-1])
             )
-            for row, (env, parent) in enumerate(rows)
-        )
-        tokens: Column = tuple(
-            token
-            for env, place in zip(envs, made, strict=True)
-            for token in column(env, weights, place.labels[-1])
-        )
-        append(batch.keys_values, (tokens,), len(envs))
-        batch.children(self.latents(envs, made))
-        return Performed(visits, batch.sources, tuple(source(before, *row) for row in rows))
+            append(kv, (tokens,), len(rows))
+            batch.children(self.latents(envs, [row.made for row in rows]))
+            return list(zip(visits, batch.sources, strict=True))
+
+
+class Row(NamedTuple):
+    """One environment's row of a step: from which node, to which."""
+
+    env: EnvId
+    parent: TreePlace
+    made: TreePlace
 
 
 class Performed(NamedTuple):
@@ -177,10 +201,25 @@ def histories(scope: SearchScope) -> Iterator[tuple[SearchOp, ...]]:
         waiting += [(scope.step(stage, op)[0], (*done, op)) for op in ops]
 
 
+SEARCHES: Final = (
+    SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2),
+    SearchScope(SearchClient(2), 1, 1, 2, 2, actions=2),
+)
+
+
+def turns_of(scope: SearchScope) -> tuple[Turns, ...]:
+    """All, if there are several environments; if recur evicts, rows come in order."""
+    several = scope.client.envs > 1 and scope.recur >= scope.client.envs * scope.simulations
+    return tuple(TURNS.values()) if several else (TURNS["together"],)
+
+
 def first_difference(
-    scope: SearchScope, history: tuple[SearchOp, ...], factory: SessionFactory
+    scope: SearchScope,
+    history: tuple[SearchOp, ...],
+    factory: SessionFactory,
+    turns: Turns = TURNS["together"],
 ) -> tuple[int, str] | None:
     """After how many steps the session differs from the specification's client, and how."""
-    client = SessionClient(scope, factory)
+    client = SessionClient(scope, factory, turns)
     told = ((number, client.perform(op)) for number, op in enumerate(history, 1))
     return next(((number, wrong) for number, wrong in told if wrong is not None), None)

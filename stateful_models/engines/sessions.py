@@ -1,28 +1,28 @@
 """Random searches of a session whose model is a counter, watched by the specification.
 
 Every token is a number of its own, so what a lookup delivers tells which history it was built
-from. Latents are random and stand for exactly one node.
+from. Latents are random and stand for exactly one node; who asks for a context of one for another
+environment is given tokens of nobody's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from random import Random
 from typing import Final, TypeAlias
 
 import torch
-from torch import Tensor
 
 from kvref.tensors import KeysValues, Missing
-from spec.laws import search_broken
-from spec.ops import EnvId, Key
-from spec.profile import Profile
+from spec.ops import Done, EnvId, Key
+from spec.profile import Profile, RecurScope
 from spec.search_laws import SearchTransition, Shown
 from spec.search_nodes import Node
-from spec.search_state import Inferred, Simulate, Visit, Where
+from spec.search_state import EndEpisode, Inferred, Root, Simulate, Visit, Where
 from spec.sizing import Config
 from spec.window import Columns, Token
+from stateful_models.engines.session_calls import Call, Known
 from stateful_models.subjects.journal import driven
-from stateful_models.subjects.sessions import Rebuild, SessionSubject, Setting
+from stateful_models.subjects.sessions import Rebuild, SessionSubject, Setting, StepLike
 from stateful_models.subjects.tokens import part_of, written
 
 LAYERS: Final = 2
@@ -52,7 +52,11 @@ def append(kv: KeysValues, new: Columns, samples: int) -> None:
 
 
 class RandomSearches:
-    """Searches again and again; each search yields what was observed of its steps."""
+    """A session's calls one by one, each with what was observed of it.
+
+    `trees`: by environment the nodes of its search, root first; none outside an episode. `mine`:
+    what the searches under way have stored.
+    """
 
     def __init__(
         self,
@@ -68,87 +72,168 @@ class RandomSearches:
         self.tokens = count(1)
         self.capacity = context_length
         self.nodes: dict[tuple[float, ...], Node] = {}
-        self.envs = range(envs)
+        self.envs = tuple(EnvId(env) for env in range(envs))
+        self.trees: dict[EnvId, list[Known]] = {}
+        self.mine = frozenset[Where]()
+        self.shared = profile.recur_scope is RecurScope.SHARED
         setting = Setting(profile, config, envs, context_length, TOKENS)
         self.session = factory(setting, self.rebuild)
 
-    def latent(self, node: Node) -> Tensor:
+    def known(self, node: Node) -> Known:
         made = torch.tensor([self.random.random() for _ in range(3)])
         self.nodes[tuple(made.tolist())] = node
-        return made
+        return Known(node, made)
 
     def fresh(self, tokens: int, samples: int = 1) -> Columns:
         return tuple(tuple(Token(next(self.tokens)) for _ in range(samples)) for _ in range(tokens))
 
+    def new_root(self, env: EnvId) -> Known:
+        return self.known(Node(env, (self.fresh(self.random.randint(1, self.capacity)),)))
+
     def rebuild(self, missing: Missing) -> list[KeysValues]:
         """The context of a node, appended chunk by chunk as it was made."""
-        nodes = [self.nodes[tuple(one.tolist())] for one in missing.latents]
-        return [window(node.chunks, self.capacity) for node in nodes]
+        asked = zip(missing.env_ids, missing.latents, strict=True)
+        nodes = [(env, self.nodes[tuple(latent.tolist())]) for env, latent in asked]
+        return [
+            window(node.chunks if node.env == env else (self.fresh(1),), self.capacity)
+            for env, node in nodes
+        ]
 
     def stored(self) -> dict[Where, Columns]:
         return contents(self.session)
 
-    def search(self, simulations: int) -> Iterator[SearchTransition]:
-        """One search over all environments, from new roots of unequal length."""
-        roots = [
-            Node(EnvId(env), (self.fresh(self.random.randint(1, self.capacity)),))
-            for env in self.envs
-        ]
-        known = [[(node, self.latent(node))] for node in roots]
-        before = self.stored()
-        with driven("root() of a random search"):
-            self.session.root(list(self.envs), torch.stack([one[0][1] for one in known]))
-        mine = frozenset(self.stored().keys() - before.keys())
-        for _ in range(simulations):
-            with driven("step() of a random search"):
-                seen = self.simulate(known, mine)
-            mine = seen.after.written
-            yield seen
+    def where(self, pool: str, known: Known) -> Where:
+        return pool, Key(self.session.key(known.node.env, known.latent))
 
-    def simulate(
-        self, known: list[list[tuple[Node, Tensor]]], mine: frozenset[Where]
-    ) -> SearchTransition:
-        """From a random node of each environment's tree to a new one."""
-        chosen = tuple(self.random.randrange(len(nodes)) for nodes in known)
-        parents = [nodes[at] for nodes, at in zip(known, chosen, strict=True)]
-        latents = torch.stack([latent for _, latent in parents])
-        before = self.stored()
-        with self.session.step(list(self.envs), latents) as batch, torch.no_grad():
-            visits = tuple(
-                Visit(node, part_of(batch.keys_values, row, batch.lengths[row], batch.firsts[row]))
-                for row, (node, _) in enumerate(parents)
-            )
-            new = self.fresh(TOKENS, len(parents))
-            for token in new:
-                append(batch.keys_values, (token,), len(parents))
-            modelled = self.stored()
-            children = [
-                Node(node.env, (*node.chunks, tuple((column[row],) for column in new)))
-                for row, (node, _) in enumerate(parents)
-            ]
-            made = [self.latent(child) for child in children]
-            batch.children(torch.stack(made))
-        for nodes, child, latent in zip(known, children, made, strict=True):
-            nodes.append((child, latent))
-        keys = [self.session.key(env, one) for env, one in zip(self.envs, made, strict=True)]
-        put = frozenset(("recur", Key(key)) for key in keys)
-        return SearchTransition(
-            self.capacity,
-            TOKENS,
-            Shown(before, mine),
-            Simulate(chosen, (0,) * len(chosen)),
-            Inferred(visits, modelled, put),
-            Shown(self.stored(), mine | put),
+    def recur(self, env: EnvId) -> str:
+        return "recur" if self.shared else f"recur:{env}"
+
+    def mine_after(self, emptied: frozenset[str]) -> frozenset[Where]:
+        return frozenset(where for where in self.mine if where[0] not in emptied)
+
+    def root(self, roots: list[Known]) -> Call:
+        """These environments begin to search; the others keep their roots."""
+        envs, before = [one.node.env for one in roots], self.stored()
+        inits = frozenset(f"init:{env}" for env in envs)
+        recurs = frozenset(self.recur(env) for env in self.envs)
+        kept = self.mine_after(inits | recurs)
+        with driven(f"root({envs})"):
+            self.session.root(envs, torch.stack([one.latent for one in roots]))
+        put = frozenset(self.where(f"init:{one.node.env}", one) for one in roots)
+        self.mine = kept | put
+        self.trees.update({one.node.env: [one] for one in roots})
+        seen = self.seen(before, kept, Root(), Inferred((), before, put))
+        return Call(f"root({envs})", seen, inits | recurs, recurs)
+
+    def end_episode(self, env: EnvId) -> Call:
+        before, mine, init = self.stored(), self.mine, frozenset({f"init:{env}"})
+        with driven(f"end_episode({env})"):
+            self.session.end_episode(env)
+        self.mine = self.mine_after(init)
+        del self.trees[env]
+        seen = self.seen(before, mine, EndEpisode(env), Done())
+        return Call(f"end_episode({env})", seen, init, init)
+
+    def step(self, parents: list[Known]) -> Call:
+        """From a node of each of these environments' trees to a new one."""
+        envs, before = [one.node.env for one in parents], self.stored()
+        pools = [self.recur(env) for env in envs]
+        latents = torch.stack([one.latent for one in parents])
+        doing = driven(f"step({envs})")
+        with doing, self.session.step(envs, latents) as batch, torch.no_grad():
+            visits, modelled, made = self.modelled(batch, parents)
+        for one in made:
+            self.trees[one.node.env].append(one)
+        return self.appended(f"step({envs})", before, pools, (visits, modelled, made))
+
+    def advance(self, envs: list[EnvId]) -> tuple[Call, list[Known]]:
+        """From these environments' roots to what really happened; the new roots."""
+        parents, before = [self.trees[env][0] for env in envs], self.stored()
+        latents = torch.stack([one.latent for one in parents])
+        doing = driven(f"advance({envs})")
+        with doing, self.session.advance(envs, latents) as batch, torch.no_grad():
+            visits, modelled, made = self.modelled(batch, parents)
+        pools = [f"init:{env}" for env in envs]
+        call = self.appended(f"advance({envs})", before, pools, (visits, modelled, made))
+        return call, made
+
+    def modelled(
+        self, batch: StepLike, parents: list[Known]
+    ) -> tuple[tuple[Visit, ...], dict[Where, Columns], list[Known]]:
+        """What each row was given, what is stored once the model has appended, the children."""
+        visits = tuple(
+            Visit(one.node, part_of(batch.keys_values, row, batch.lengths[row], batch.firsts[row]))
+            for row, one in enumerate(parents)
         )
+        new = self.fresh(TOKENS, len(parents))
+        for token in new:
+            append(batch.keys_values, (token,), len(parents))
+        modelled = self.stored()
+        made = [
+            self.known(Node(node.env, (*node.chunks, tuple((column[row],) for column in new))))
+            for row, (node, _) in enumerate(parents)
+        ]
+        batch.children(torch.stack([one.latent for one in made]))
+        return visits, modelled, made
 
+    def appended(
+        self,
+        said: str,
+        before: dict[Where, Columns],
+        pools: list[str],
+        told: tuple[tuple[Visit, ...], dict[Where, Columns], list[Known]],
+    ) -> Call:
+        (visits, modelled, made), mine = told, self.mine
+        put = frozenset(self.where(pool, one) for pool, one in zip(pools, made, strict=True))
+        self.mine = mine | put
+        op = Simulate((0,) * len(made), (0,) * len(made))
+        seen = self.seen(before, mine, op, Inferred(visits, modelled, put))
+        return Call(said, seen, frozenset(pools))
 
-def first_broken(
-    searches: RandomSearches, how_many: int, simulations: int
-) -> tuple[tuple[str, ...], int] | None:
-    """The laws that the first wrong step breaks, and which step it was; None if none is."""
-    steps = (step for _ in range(how_many) for step in searches.search(simulations))
-    for number, seen in enumerate(steps, 1):
-        laws = search_broken(seen)
-        if laws:
-            return laws, number
-    return None
+    def seen(
+        self,
+        before: dict[Where, Columns],
+        mine: frozenset[Where],
+        op: Root | Simulate | EndEpisode,
+        response: Inferred | Done,
+    ) -> SearchTransition:
+        after = Shown(self.stored(), self.mine)
+        return SearchTransition(self.capacity, TOKENS, Shown(before, mine), op, response, after)
+
+    def search(self, simulations: int) -> Iterator[Call]:
+        """One search over all environments in order, from new roots of unequal length."""
+        yield self.root([self.new_root(env) for env in self.envs])
+        for _ in range(simulations):
+            yield self.step([self.random.choice(self.trees[env]) for env in self.envs])
+
+    def some(self, envs: Iterable[EnvId]) -> list[EnvId]:
+        """Some of them, at least one, in any order."""
+        every = list(envs)
+        return self.random.sample(every, self.random.randint(1, len(every)))
+
+    def wander(self, calls: int, simulations: int) -> Iterator[Call]:
+        """Any environments in any order: some begin to search, others go on, episodes end.
+
+        Between two `root`s there are at most so many simulations, as in a search.
+        """
+        done = 0
+        for _ in range(calls):
+            chosen = self.random.choice(("root", "advance", "end", "step", "step", "step", "step"))
+            if not self.trees or done == simulations or chosen == "root":
+                yield self.root([self.old_or_new(env) for env in self.some(self.envs)])
+                done = 0
+            elif chosen == "advance":
+                call, roots = self.advance(self.some(self.trees))
+                yield call
+                yield self.root(roots)
+                done = 0
+            elif chosen == "end":
+                yield self.end_episode(self.random.choice(list(self.trees)))
+            else:
+                yield self.step([self.random.choice(self.trees[e]) for e in self.some(self.trees)])
+                done += 1
+
+    def old_or_new(self, env: EnvId) -> Known:
+        """The root that the environment has, now and then; else a new one."""
+        tree = self.trees.get(env)
+        return tree[0] if tree and self.random.random() < 0.25 else self.new_root(env)

@@ -1,16 +1,22 @@
-"""Somebody's windows against the specification: every scope that a window needs, in seconds."""
+"""Somebody's windows against the specification: every scope that a window needs, in seconds, and
+random histories beyond."""
 
+from collections.abc import Callable, Iterable
 from functools import partial
+from random import Random
+from typing import Final, TypeAlias
 
 from spec.window import Clone, Fork, Seal, Update, WindowOp
 from spec.window_laws import EVERY
 from stateful_models.engines.explore import Explorer
-from stateful_models.engines.judge import Divergence
-from stateful_models.scopes.windows import WindowScope
-from stateful_models.subjects.protocol import SubjectError
+from stateful_models.engines.judge import Divergence, first_divergence
+from stateful_models.scopes.windows import LongLife, WindowScope
+from stateful_models.subjects.protocol import Subject, SubjectError
 from stateful_models.subjects.windows import WindowSubject
 
-FAMILY = (Update, Seal, Clone, Fork)
+FAMILY: Final = (Update, Seal, Clone, Fork)
+HISTORIES, LENGTH = 6, 160  # of random ones, in each scope beyond what is explored
+Found: TypeAlias = Divergence[object, WindowOp]
 
 
 def scopes(offered: tuple[type, ...]) -> list[WindowScope]:
@@ -20,8 +26,19 @@ def scopes(offered: tuple[type, ...]) -> list[WindowScope]:
     return [
         *(WindowScope(capacity, 2, operations=alone) for capacity in range(1, 7)),
         WindowScope(5, operations=alone),
-        WindowScope(2, layers=2, most=2, operations=alone),
+        WindowScope(2, 2, layers=2, most=2, operations=alone),
         WindowScope(2, places=2, most=2, operations=family),
+    ]
+
+
+def beyond(offered: tuple[type, ...]) -> list[LongLife]:
+    """Wider windows, of more samples, layers and relatives, for histories longer than explored."""
+    alone = tuple(op for op in EVERY if op in offered and op not in (Seal, Clone, Fork))
+    every = tuple(op for op in EVERY if op in offered)
+    return [
+        LongLife(8, 3, most=9, operations=alone),
+        LongLife(13, 1, most=5, operations=alone),
+        LongLife(5, 2, layers=2, places=3, most=6, operations=every),
     ]
 
 
@@ -34,15 +51,60 @@ def offered(subject: type[WindowSubject]) -> list[WindowScope]:
     return scopes(subject.operations)
 
 
-def counterexample(subject: type[WindowSubject]) -> Divergence[object, WindowOp] | None:
-    """The shortest history, over all scopes, that goes wrong; None if every one conforms."""
-    tried = offered(subject)
-    found = [Explorer(scope, partial(scope.build, subject)).run().divergence for scope in tried]
+def shortest(found: Iterable[Found | None]) -> Found | None:
     wrong = [one for one in found if one is not None]
     return min(wrong, key=lambda one: len(one.history), default=None)
 
 
-def explained(found: Divergence[object, WindowOp]) -> str:
+def counterexample(subject: type[WindowSubject]) -> Found | None:
+    """The shortest history, over all scopes, that goes wrong; if there is none, a random one that
+    does, cut down; None if every one conforms."""
+    runs = [Explorer(scope, partial(scope.build, subject)).run() for scope in offered(subject)]
+    return shortest(run.divergence for run in runs) or sampled(subject)
+
+
+def sampled(subject: type[WindowSubject]) -> Found | None:
+    """Random histories, longer than any that is explored; the first in a scope that goes wrong is
+    cut down."""
+    return shortest(lived(scope, subject) for scope in beyond(subject.operations))
+
+
+def lived(scope: LongLife, subject: type[WindowSubject]) -> Found | None:
+    """The first of some random histories that goes wrong, without what can be left out."""
+    random, build = Random(0), partial(scope.build, subject)
+    for _ in range(HISTORIES):
+        wrong = first_divergence(scope, build, history_in(scope, random))
+        if wrong is not None:
+            return reduced(scope, build, wrong)
+    return None
+
+
+def history_in(scope: LongLife, random: Random) -> tuple[WindowOp, ...]:
+    state, done = scope.initial(), list[WindowOp]()
+    alphabet = scope.alphabet(frozenset())
+    for _ in range(LENGTH):
+        done.append(random.choice((*alphabet, *scope.writes(state))))
+        state, _ = scope.step(state, done[-1])
+    return tuple(done)
+
+
+def reduced(scope: LongLife, build: Callable[[], Subject[WindowOp]], found: Found) -> Found:
+    """Leave out halves, quarters, ..., single operations, as long as something goes wrong."""
+    size = len(found.history) // 2
+    while size:
+        place = 0
+        while place < len(found.history):
+            history = (*found.history[:place], *found.history[place + size :])
+            wrong = first_divergence(scope, build, history)
+            if wrong is None:
+                place += size
+            else:
+                found = wrong
+        size //= 2
+    return found
+
+
+def explained(found: Found) -> str:
     """The history and how it ended, for people."""
     lines = [f"breaks {', '.join(found.laws) or 'the specification'}:"]
     lines += [f"  {number}. {op}" for number, op in enumerate(found.history, 1)]

@@ -15,7 +15,8 @@ class KvrefWindows(WindowSubject):
     window_type: ClassVar[type[KeysValues]] = KeysValues
 
     def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
-        return self.window_type(samples, 1, capacity, 1, layers, dtype=torch.float32)
+        width = self.heads * self.head_dim
+        return self.window_type(samples, self.heads, capacity, width, layers, dtype=torch.float32)
 
     def first_of(self, window: WindowLike, part: int) -> int:
         assert isinstance(window, KeysValues)

@@ -7,17 +7,28 @@ from itertools import product
 from typing import Final, TypeVar, cast
 
 from spec.laws import TITLES
-from spec.profile import FIFO_REFERENCE
-from spec.search_state import SearchClient
-from spec.sizing import Config
+from spec.window_laws import EVERY
 from stateful_models.engines.batches import every_alignment, misaligned
 from stateful_models.engines.explore import Exploration, Explorer
-from stateful_models.engines.keys import confused
-from stateful_models.engines.session_client import first_difference, histories
-from stateful_models.engines.sessions import RandomSearches, first_broken
-from stateful_models.engines.windows import explained, offered
+from stateful_models.engines.keys import confused, salted_observations
+from stateful_models.engines.session_client import (
+    SEARCHES,
+    TURNS,
+    first_difference,
+    histories,
+    turns_of,
+)
+from stateful_models.engines.wandering import PLANS, shortest_wandering
+from stateful_models.engines.windows import (
+    HISTORIES,
+    LENGTH,
+    beyond,
+    explained,
+    offered,
+    sampled,
+    shortest,
+)
 from stateful_models.reports.report import Counterexample, Report, Wanted, name_of
-from stateful_models.scopes.searches import SearchScope
 from stateful_models.scopes.sound import require_sound
 from stateful_models.scopes.windows import WindowScope
 from stateful_models.subjects.batches import BatchSubject
@@ -27,11 +38,6 @@ from stateful_models.subjects.sessions import SessionSubject
 from stateful_models.subjects.windows import WindowSubject
 
 T = TypeVar("T")
-SEARCHES: Final = (
-    SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2),
-    SearchScope(SearchClient(2), 1, 1, 2, 2, actions=2),
-)
-ROUNDS, SIMULATIONS = 2, 12  # of random searches
 LONGEST: Final = 3  # rows of an alignment, and tokens of a row
 
 
@@ -76,11 +82,35 @@ def check_windows(subject: type[WindowSubject], scope: Wanted) -> Report:
         both = tuple(op for op in scope.operations if op in subject.operations)
         tried = [replace(scope, operations=both)]
     runs = [Explorer(one, partial(one.build, subject)).run() for one in tried]
-    wrong = [run.divergence for run in runs if run.divergence is not None]
-    if wrong:
-        first = min(wrong, key=lambda one: len(one.history))
+    first = shortest(run.divergence for run in runs)
+    if first is not None:
         return broken(subject, first.laws, first.history, explained(first))
-    return conforming(subject, exhausted(runs))
+    if isinstance(scope, WindowScope):
+        return conforming(subject, f"{exhausted(runs)}\n{covered(subject)}")
+    longer = sampled(subject)
+    if longer is not None:
+        story = f"a random history of up to {LENGTH} operations, cut down; it {explained(longer)}"
+        return broken(subject, longer.laws, longer.history, story)
+    count = HISTORIES * len(beyond(subject.operations))
+    lived = f"Beyond that, {count} random histories of {LENGTH} operations."
+    return conforming(subject, f"{exhausted(runs)}\n{lived}\n{covered(subject)}")
+
+
+def covered(subject: type[WindowSubject]) -> str:
+    """What the windows were given, and what of them could not be judged."""
+    heads, head_dim = subject(2, 2, 1, 1).shape
+    said = [f"K and V of {heads} heads, {head_dim} wide; of one sample of one, 1 wide."]
+    if (heads, head_dim) == (1, 1):
+        said = ["Not judged, since heads and width are one each: mix-ups of heads, or with width."]
+    if not subject.tells_first:
+        said.append(
+            "Not judged, since these windows do not tell `first`: how many tokens have gone in "
+            "all, and the phase (W6) and positions that follow from it."
+        )
+    silent = [op.__name__ for op in EVERY if op not in subject.operations]
+    if silent:
+        said.append(f"Not asked, since these windows do not offer it: {', '.join(silent)}.")
+    return "\n".join(said)
 
 
 def exhausted(runs: Sequence[Exploration[object, object]]) -> str:
@@ -115,32 +145,37 @@ def check_keys(subject: type[KeySubject]) -> Report:
     for code, pair in found.items():
         story = f"{pair.one}\n  beside {pair.other}"
         return broken(subject, tuple(sorted(found)), tuple(pair), f"{code}: {story}")
-    return conforming(subject, "every pair of a battery of states of many dtypes and layouts.")
+    taken, refused = salted_observations(subject())
+    said = (
+        "every pair of a battery of states of many dtypes and layouts, of long states, and of "
+        f"{len(taken)} salts of 0 to {max(len(one.salt) for one in taken)} numbers."
+    )
+    if refused:
+        few = ", ".join(map(str, refused[:3]))
+        said += f"\nNot judged: {len(refused)} salts that it refuses, as {few}."
+    return conforming(subject, said)
 
 
 def check_sessions(subject: type[SessionSubject]) -> Report:
-    """Random searches judged by S1 to S3; then all small ones beside the specified client."""
-    settings = tuple(product((1, 2), (2, 7)))  # environments, tokens of a context
-    for envs, length in settings:
-        config = Config(game_segment_length=4, num_simulations=SIMULATIONS)
-        searches = RandomSearches(
-            subject, FIFO_REFERENCE, config, envs, context_length=length, seed=8
-        )
-        found = first_broken(searches, ROUNDS, SIMULATIONS)
-        if found is not None:
-            laws, number = found
-            story = f"{envs} environments, contexts of {length} tokens: step {number} of a search"
-            return broken(subject, laws, (number,), story)
+    """Random searches judged call by call; then all small ones beside the specified client."""
+    found = shortest_wandering(subject)
+    if found is not None:
+        listed = "\n".join(f"  {number}. {call}" for number, call in enumerate(found.calls, 1))
+        told = f"the shortest of {len(PLANS)} random searches that go wrong, if they do:"
+        return broken(subject, found.laws, found.calls, f"{told}\n{listed}")
     tried = 0
-    for scope in SEARCHES:
-        for history in histories(scope):
+    for scope, (name, turns) in product(SEARCHES, TURNS.items()):
+        for history in histories(scope) if turns in turns_of(scope) else ():
             tried += 1
-            wrong = first_difference(scope, history, subject)
+            wrong = first_difference(scope, history, subject, turns)
             if wrong is not None:
-                story = f"after {history[: wrong[0]]}: {wrong[1]}"
+                story = f"rows {name}, after {history[: wrong[0]]}: {wrong[1]}"
                 return broken(subject, (), history[: wrong[0]], story)
+    envs, lengths = ({str(plan[at]) for plan in PLANS} for at in (0, 1))
     return conforming(
         subject,
-        f"{tried} searches beside the specified client (every one within scope), and "
-        f"{len(settings) * ROUNDS * SIMULATIONS} steps of random ones.",
+        f"{tried} searches beside the specified client (every one within scope; rows together, "
+        f"backwards and one by one), and {len(PLANS)} random ones of {' or '.join(sorted(envs))} "
+        f"environments, contexts of {' or '.join(sorted(lengths))} tokens: all environments in "
+        "order, and any in any order, some of whose episodes end while others go on.",
     )

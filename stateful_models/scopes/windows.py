@@ -134,6 +134,30 @@ class WindowScope:
         return factory(self.capacity, self.samples, self.layers, self.places)
 
 
+@dataclass(frozen=True, slots=True)
+class LongLife(WindowScope):
+    """For random histories: windows that are updated, and pruned so that nearly all samples stay.
+
+    An operation is as likely as it is often in the alphabet. Windows that are sealed come back as
+    clones and forks of each other.
+    """
+
+    def alphabet(self, reports: Reports) -> tuple[WindowOp, ...]:
+        every = [Place(place) for place in range(self.places)]
+        stay = range(max(1, self.samples - 1), self.samples + 1)
+        ops: list[WindowOp] = []
+        for at in every:
+            ops += [Reset(at)] * 2 + [Seal(at)]
+            ops += [RemoveNewest(at, count) for count in (0, 1, 2, self.capacity // 2)]
+            ops += [Prune(at, (True,) * n) for n in stay for _ in range(3)]
+            ops += [Prune(at, (True,) * (self.samples - 1) + (False,))] if self.samples > 1 else []
+            ops += [one(at, to) for to in every for one in (Clone, Fork)]
+        return tuple(op for op in ops if type(op) in self.operations)
+
+    def writes(self, state: Shelf) -> tuple[WindowOp, ...]:
+        return super(LongLife, self).writes(state) * 2
+
+
 def transition(before: Shelf, op: WindowOp, response: Response, after: Shelf) -> WindowTransition:
     return WindowTransition(before, op, cast(WindowResponse, response), after)
 

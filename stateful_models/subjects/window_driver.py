@@ -15,6 +15,7 @@ from spec.window import (
     Reset,
     Seal,
     Shelf,
+    Token,
     Update,
     Window,
     WindowOp,
@@ -71,6 +72,9 @@ class WindowCalls(Protocol):
     windows: list[WindowLike]
     error: BaseException | None
 
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
     def update(self, window: WindowLike, layer: int, k: Tensor, v: Tensor) -> None: ...
 
     def get(self, window: WindowLike, layer: int) -> tuple[Tensor, Tensor]: ...
@@ -111,8 +115,10 @@ def call(subject: WindowCalls, op: WindowOp) -> None:
     window = subject.windows[op.at]
     match op:
         case Update(_, k, v, layer):
+            shape = subject.shape
             for number in range(subject.layers) if layer is None else (layer,):
-                append(subject, window, number, rows(k, 2 * number), rows(v, 2 * number + 1))
+                both = rows(k, 2 * number, *shape), rows(v, 2 * number + 1, *shape)
+                append(subject, window, number, *both)
         case Prune(_, mask):
             subject.prune(window, NO_MASK if mask is None else torch.tensor(mask).bool())
         case RemoveNewest(_, count):
@@ -157,14 +163,37 @@ def parts_of(
     tensors = [part for layer in range(subject.layers) for part in subject.get(window, layer)]
     parts = []
     for number, tensor in enumerate(tensors):
-        require_shape(tensor)
+        require_tensor(tensor)
         first = subject.first_of(window, number) if told is None else told.parts[number].first
-        parts.append(Part(columns(tensor, number), first))
+        parts.append(Part(columns(shaped(subject, tensor), number), first))
     return tensors[0].shape[0], tuple(parts)
 
 
-def require_shape(tensor: object) -> None:
-    """What `get` delivers is a tensor, of one head of width one."""
+def require_tensor(tensor: object) -> None:
+    """What `get` delivers is a tensor of four dimensions."""
     told = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-    if not isinstance(told, tuple) or len(told) != 4 or told[1::2] != (1, 1):
-        raise TypeError(f"get must deliver K and V of shape (samples, 1, tokens, 1), not {told}")
+    if not isinstance(told, tuple) or len(told) != 4:
+        due = "(samples, heads, tokens, head_dim)"
+        raise TypeError(f"get must deliver K and V of shape {due}, not {told}")
+
+
+def shaped(subject: WindowCalls, tensor: Tensor) -> Tensor:
+    """The tensor; of other heads or another width, as many tokens that are nobody's."""
+    heads, head_dim = subject.shape
+    if tensor.shape[1::2] == (heads, head_dim):
+        return tensor
+    return torch.full((tensor.shape[0], heads, tensor.shape[2], head_dim), -1.0)
+
+
+def takes(subject: WindowCalls, window: WindowLike, samples: int) -> bool:
+    """Whether a new window takes tokens of the subject's heads and width; a wrong one may deliver
+    others, but it does not refuse them, nor is its storage of one head of width one."""
+    one = rows(((Token(1),) * samples,), 0, *subject.shape)
+    try:
+        with torch.no_grad():
+            empty = subject.get(window, 0)
+            subject.update(window, 0, one.clone(), one.clone())
+            told = {tuple(part.shape[1::2]) for part in (*empty, *subject.get(window, 0))}
+            return (1, 1) not in told - {subject.shape}
+    except Exception:  # somebody's code: it takes others
+        return False

@@ -295,6 +295,48 @@ def test_unknown_sizing() -> None:
         KVCacheManager(config(), 1, sizing=cast(SizingProfile, "generous"))
 
 
+@pytest.mark.parametrize("scope", RecurScope)
+@pytest.mark.parametrize(
+    "bad", [-1, 3, 2**70, True, False, 0.0, 1.0, "", "0", (), object()], ids=str
+)
+def test_bad_environment_of_recur(bad: object, scope: RecurScope) -> None:
+    """Who names an environment names one that there is, though all may share one pool."""
+    m: KVCacheManager[str] = KVCacheManager(config(), 3, recur_scope=scope)
+    m.set_recur_cache(7, "recur", env_id=2)
+    before, env = everything(m), cast(int, bad)
+    operations: list[Callable[[], object]] = [
+        lambda: m.get_recur_cache(7, env_id=env),
+        lambda: m.set_recur_cache(7, "v", env_id=env),
+        lambda: m.clear_recur_cache(env),
+    ]
+    for operation in operations:
+        with pytest.raises(KVCacheError, match="env_id") as caught:
+            operation()
+        assert isinstance(caught.value, IndexError if type(bad) is int else TypeError)
+    assert everything(m) == before
+
+
+def test_a_shared_recur_pool_is_every_environment_s() -> None:
+    m = manager()
+    for env in (0, 1, 2, None):
+        m.clear_recur_cache(env)
+        assert m.set_recur_cache(7, f"of {env}", env_id=env) == 0
+        for other in (0, 1, 2, None):
+            assert m.get_recur_cache(7, env_id=other) == f"of {env}"
+        assert m.hierarchical_get(1, 7) == f"of {env}"
+
+
+def test_the_one_environment_of_its_own_recur_pool_is_named() -> None:
+    m: KVCacheManager[str] = KVCacheManager(config(), 1, recur_scope=RecurScope.PER_ENV)
+    for attempt in (lambda: m.recur_pool, lambda: m.get_recur_cache(7)):
+        with pytest.raises(KVCacheValueError, match="env_id, not None"):
+            attempt()
+    m.set_recur_cache(7, "mine", env_id=0)
+    assert [pool.name for pool in m.recur_pools] == ["recur:0"]
+    m.clear_recur_cache()
+    assert len(m.recur_pools[0]) == 0
+
+
 def test_recur_pools_of_their_own() -> None:
     """PER_ENV: sizes, names and statistics by environment; whoever names none is refused."""
     m: KVCacheManager[str] = KVCacheManager(

@@ -36,6 +36,7 @@ QUICK: Final = {  # what kills most of a package's mutants; for changes, where t
     "kvref": [
         *sorted(map(str, Path("tests/kvref").glob("test_[!gr]*.py"))),
         "tests/kvref/test_ranks.py",
+        "tests/kvref/test_records.py",
         "tests/kvref/test_refusals.py",
         "tests/stateful_models/bugs/test_museum.py",
     ],

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 from random import Random
-from typing import Final
 
 import torch
 from hypothesis import HealthCheck, Phase, settings
@@ -11,9 +10,6 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from kvref.tensors import KeysValues
 from spec.batch import Row
-from spec.profile import FIFO_REFERENCE
-from spec.search_state import SearchClient
-from spec.sizing import Config
 from spec.window import Token
 from stateful_models.bugs.caches import Exhibit
 from stateful_models.bugs.matrix import Caught, Exhibited
@@ -24,17 +20,19 @@ from stateful_models.engines.batches import every_alignment, misaligned
 from stateful_models.engines.keys import confused
 from stateful_models.engines.machines.windows import WindowMachine
 from stateful_models.engines.sample import sample
-from stateful_models.engines.session_client import first_difference, histories
-from stateful_models.engines.sessions import RandomSearches, first_broken
+from stateful_models.engines.session_client import (
+    SEARCHES,
+    first_difference,
+    histories,
+    turns_of,
+)
+from stateful_models.engines.wandering import shortest_wandering
 from stateful_models.engines.windows import counterexample, scopes
 from stateful_models.reference.keys import KvrefKeys
-from stateful_models.scopes.searches import SearchScope
 from stateful_models.subjects.batches import BatchSubject
 from stateful_models.subjects.keys import KeySubject
 from stateful_models.subjects.sessions import SessionSubject
 from stateful_models.subjects.windows import WindowSubject
-
-SEARCH: Final = SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2)
 
 
 def explored_windows(subject: type[WindowSubject]) -> Caught | None:
@@ -86,8 +84,9 @@ def keys_of(subject: type[KeySubject]) -> Caught | None:
 
 
 def random_keys(subject: type[KeySubject]) -> Caught | None:
-    """kvref's own keys beside the exhibit's, on random states, cut out of others or reshaped."""
-    wrong, right = subject(), KvrefKeys()
+    """kvref's own keys beside the exhibit's, on random states, cut out of others or reshaped, and
+    random salts of which one number is changed."""
+    wrong, right, random = subject(), KvrefKeys(), Random(0)
     made = torch.Generator().manual_seed(0)
     for number in range(60):
         latent = torch.randn((4, 6), generator=made)
@@ -95,22 +94,34 @@ def random_keys(subject: type[KeySubject]) -> Caught | None:
         plain = wrong.key(latent) != right.key(latent)
         other = latent.reshape(-1)
         blind = wrong.salted(latent, 1) == wrong.salted(other, 1)
+        salt, changed = random_salts(random)
+        blind = blind or wrong.salted(latent, *salt) == wrong.salted(latent, *changed)
         if plain or blind:
             return Caught(("K1", "K2") if plain else ("K3",), 1 if plain else 2)
     return None
 
 
+def random_salts(random: Random) -> tuple[list[int], list[int]]:
+    """A salt of numbers of any size, and another that differs in one bit of one of them."""
+    salt = [random.getrandbits(random.choice((1, 8, 33, 70))) for _ in range(random.randint(1, 4))]
+    place, bit = random.randrange(len(salt)), random.randrange(70)
+    return salt, [n ^ (at == place) << bit for at, n in enumerate(salt)]
+
+
 def driven(session: type[SessionSubject]) -> Caught | None:
-    """Random searches; every step judged."""
-    config = Config(game_segment_length=4, num_simulations=12)
-    searches = RandomSearches(session, FIFO_REFERENCE, config, 1, context_length=7, seed=8)
-    found = first_broken(searches, 2, 12)
-    return None if found is None else Caught(*found)
+    """Random searches of one environment and of three; every call judged."""
+    found = shortest_wandering(session)
+    return None if found is None else Caught(found.laws, len(found.calls))
 
 
 def beside_client(session: type[SessionSubject]) -> Caught | None:
-    """All small searches of the specification's client."""
-    told = [first_difference(SEARCH, history, session) for history in histories(SEARCH)]
+    """All small searches of the specification's client, its rows together or one by one."""
+    told = [
+        first_difference(scope, history, session, turns)
+        for scope in SEARCHES
+        for turns in turns_of(scope)
+        for history in histories(scope)
+    ]
     best = min((number for number, _ in filter(None, told)), default=None)
     return None if best is None else Caught((), best)
 

@@ -20,12 +20,15 @@ from stateful_models.bugs.tensors.keeps_dirty_padding import KeepsDirtyPadding
 from stateful_models.bugs.tensors.keeps_oldest import KeepsOldest
 from stateful_models.bugs.tensors.keeps_windows import KeepsWindows
 from stateful_models.bugs.tensors.mask_of_longest import MaskOfLongest
+from stateful_models.bugs.tensors.mixes_heads import MixesHeads
 from stateful_models.bugs.tensors.one_window_for_all import OneWindowForAll
 from stateful_models.bugs.tensors.overlapping_copy import OverlappingCopy
 from stateful_models.bugs.tensors.pads_right import PadsRight
 from stateful_models.bugs.tensors.plain import windows_of
 from stateful_models.bugs.tensors.prunes_the_others import PrunesTheOthers
 from stateful_models.bugs.tensors.removes_oldest import RemovesOldest
+from stateful_models.bugs.tensors.row_for_env import RowForEnv
+from stateful_models.bugs.tensors.salt_as_bool import SaltAsBool
 from stateful_models.bugs.tensors.salt_blind_to_shape import SaltBlindToShape
 from stateful_models.bugs.tensors.scales_in_place import ScalesInPlace
 from stateful_models.bugs.tensors.seal_is_a_flag import SealIsAFlag
@@ -51,6 +54,7 @@ class WindowExhibit(NamedTuple):
 
 WINDOWS: Final = (
     WindowExhibit(windows_of(KeepsOldest, "KeepsOldest"), "W1", 2, "fill 3, one more: 0, not 2"),
+    WindowExhibit(windows_of(MixesHeads, "MixesHeads"), "W1", 1, "two tokens, two heads: swapped"),
     WindowExhibit(windows_of(BreaksPairs, "BreaksPairs"), "W2", 2, "fill, one more: one goes"),
     WindowExhibit(
         windows_of(CropsOneShort, "CropsOneShort"), "W2", 2, "append one, fill: the first has gone"
@@ -94,5 +98,6 @@ KEYS: Final[tuple[tuple[type[KeySubject], str], ...]] = (
     (HashOfStorage, "K1"),
     (HashPerProcess, "K2"),
     (SaltBlindToShape, "K3"),
+    (SaltAsBool, "K3"),
 )
-SESSIONS: Final = ((WorksInPlace, "S3"), (StoresViews, "S3"))
+SESSIONS: Final = ((WorksInPlace, "S3"), (StoresViews, "S3"), (RowForEnv, "M1"))

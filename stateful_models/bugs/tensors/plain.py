@@ -122,7 +122,7 @@ class PlainWindows(WindowSubject):
     operations: ClassVar[tuple[type, ...]] = EVERY
 
     def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
-        return self.window_type(samples, 1, capacity, 1, layers)
+        return self.window_type(samples, self.heads, capacity, self.head_dim, layers)
 
     def get(self, window: WindowLike, layer: int) -> tuple[Tensor, Tensor]:
         assert isinstance(window, PlainWindow)

@@ -137,6 +137,46 @@ def test_nobody_is_aligned_with_others(device: str) -> None:
         align([nobody])
 
 
+@pytest.mark.parametrize("tokens", [1, 2, 3, 6])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_nobody_is_aligned_however_long(tokens: int, place: int, device: str) -> None:
+    """Longer than the others, of several samples, first or last, into a buffer too short for it."""
+    nobody = window(tokens, samples=3, device=device)
+    nobody.prune([False] * 3)
+    windows = [window(2, device=device, seed=1), window(1, device=device, seed=2)]
+    buffer = BatchBuffer(2, 2, 2, 8, 2, device)
+    for into in (None, buffer):
+        batch, told = align([*windows[:place], nobody, *windows[place:]], into)
+        assert told == (2, 1)
+        assert batch.size == 2
+        assert all(same(a, b) for a, b in zip(windows, split(batch, told), strict=True))
+    empty = window(0, device=device)
+    assert align([nobody, empty], buffer).lengths == (0,)
+
+
+def test_what_is_refused_leaves_the_buffer(device: str) -> None:
+    """Nobody alone, and what does not fit: what was aligned into the buffer before is unmarked."""
+    nobody = window(3, device=device)
+    nobody.prune([False])
+    buffer = BatchBuffer(2, 2, 3, 8, 2, device)
+    batch, _ = align([window(3, device=device), window(1, device=device)], buffer)
+    mark, before = batch.mark(), contents(batch)
+    for windows in ([nobody], [nobody, window(4, device=device)], [nobody, batch]):
+        with pytest.raises(KVCacheValueError):
+            align(windows, buffer)
+    assert batch.written_since(mark) is None
+    assert all(torch.equal(a, b) for a, b in zip(before, contents(batch), strict=True))
+
+
+def test_a_batch_of_nobody_is_split_into_nothing(device: str) -> None:
+    nobody = window(3, samples=2, device=device)
+    nobody.prune([False, False])
+    assert split(nobody, []) == split(nobody, [], firsts=[]) == ()
+    with pytest.raises(KVCacheValueError, match="0 rows"):
+        split(nobody, [3])
+    assert attention_mask([], 2, 3, device).shape == (0, 1, 2, 5)
+
+
 def test_a_batch_is_not_aligned_into_its_own_buffer(device: str) -> None:
     buffer = BatchBuffer(3, 2, 6, 8, 2, device)
     batch, _ = align([window(3, device=device), window(2, device=device)], buffer)

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from itertools import product
 
 import numpy as np
 import pytest
@@ -13,10 +12,10 @@ from torch import Tensor
 import kvref
 from kvref import KVCacheError, KVCacheTypeError, KVCacheValueError
 from kvref.tensors import hash_state, hash_states, salted_hash_state, salted_hash_states
-from spec.keys import KEYS, Pair, xxh64
+from spec.keys import KEYS, xxh64
 from spec.laws import keys_broken
 from stateful_models.bugs.tensors import KEYS as EXHIBITS
-from stateful_models.engines.keys import observations
+from stateful_models.engines.keys import pairs
 from stateful_models.reference.keys import KvrefKeys
 from stateful_models.subjects.keys import KeySubject
 
@@ -25,10 +24,9 @@ LATENT = torch.arange(8, dtype=torch.float32)
 
 def judged(subject: KeySubject, device: str = "cpu") -> tuple[set[str], set[str]]:
     """Laws broken, and laws whose situation occurred, over every pair of observations."""
-    seen = observations(subject, device)
-    pairs = [Pair(*two) for two in product(seen, seen)]
-    broken = {code for pair in pairs for code in keys_broken(pair)}
-    occurred = {law.code for law in KEYS if any(map(law.occurs, pairs))}
+    seen = list(pairs(subject, device))
+    broken = {code for pair in seen for code in keys_broken(pair)}
+    occurred = {law.code for law in KEYS if any(map(law.occurs, seen))}
     return broken, occurred
 
 

@@ -10,7 +10,13 @@ from spec.profile import Ownership, Profile, RecurScope
 from spec.search_state import SearchClient
 from stateful_models.bugs.tensors.stores_views import StoresViews
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
-from stateful_models.engines.session_client import SessionClient, first_difference, histories
+from stateful_models.engines.session_client import (
+    TURNS,
+    SessionClient,
+    first_difference,
+    histories,
+    turns_of,
+)
 from stateful_models.reference.sessions import KvrefSession
 from stateful_models.scopes.searches import SearchScope
 from stateful_models.subjects.sessions import SessionSubject
@@ -55,6 +61,18 @@ def test_sessions_do_so_in_random_searches_beyond(recur_scope: RecurScope) -> No
             op = random.choice(ops)
             stage, _ = scope.step(stage, op)
             assert client.perform(op) is None
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_sessions_do_so_in_whatever_order_rows_come(turns: str) -> None:
+    scope = SMALL["two environments"]
+    assert TURNS[turns] in turns_of(scope)
+    for history in list(histories(scope))[:: 1 if NIGHT else 8]:
+        assert first_difference(scope, history, KvrefSession, TURNS[turns]) is None
+
+
+def test_rows_that_evict_come_in_order() -> None:
+    assert turns_of(SearchScope(SearchClient(2), 2, 1, 2)) == (TURNS["together"],)
 
 
 @pytest.mark.parametrize("session", [WorksInPlace, StoresViews])

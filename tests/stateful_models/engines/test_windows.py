@@ -5,13 +5,20 @@ from functools import partial
 import pytest
 import torch
 
+from kvref.tensors import KeysValues
 from spec.window import Clone, Fork, Prune, RemoveNewest, Reset, Seal, Update, WindowOp, drop
 from spec.window_laws import EVERY, WINDOW
+from stateful_models import check
 from stateful_models.bugs.tensors import WINDOWS, WindowExhibit
-from stateful_models.bugs.tensors.plain import PlainLayer, PlainWindows, windows_of
+from stateful_models.bugs.tensors.plain import (
+    PlainLayer,
+    PlainWindow,
+    PlainWindows,
+    windows_of,
+)
 from stateful_models.engines.explore import Exploration, Explorer
 from stateful_models.engines.sample import sample
-from stateful_models.engines.windows import counterexample, explained, scopes
+from stateful_models.engines.windows import counterexample, explained, sampled, scopes
 from stateful_models.reference.windows import KvrefWindows
 from stateful_models.scopes.windows import WindowScope
 from stateful_models.subjects.protocol import SubjectError
@@ -126,6 +133,132 @@ def test_a_counterexample_is_explained() -> None:
     assert told[3].startswith("  expected Done(), Shelf(")
     assert told[4].startswith("  came     Done(), Shelf(")
     assert "\n".join(told[:3]) in (ROOT / "stateful_models" / "README.md").read_text()
+
+
+class Flipped(PlainLayer):
+    """Delivers the heads in reverse."""
+
+    def get(self) -> tuple[torch.Tensor, torch.Tensor]:
+        k, v = super().get()
+        return k.flip(1), v.flip(1)
+
+
+class Backwards(PlainLayer):
+    """Delivers each head back to front."""
+
+    def get(self) -> tuple[torch.Tensor, torch.Tensor]:
+        k, v = super().get()
+        return k, v.flip(3)
+
+
+class Turned(PlainLayer):
+    """Takes samples for heads."""
+
+    def get(self) -> tuple[torch.Tensor, torch.Tensor]:
+        k, v = super().get()
+        samples, heads = k.shape[:2]
+        turned = k.transpose(0, 1).reshape(samples, heads, *k.shape[2:])
+        return turned, v
+
+
+class FirstHeadOnly(PlainLayer):
+    """Shifts the first head only: the others keep their oldest tokens."""
+
+    def shift(self, dropped: int) -> None:
+        kept = self.store[:, :, 1:].clone()
+        super().shift(dropped)
+        self.store[:, :, 1:] = kept
+
+
+class Wider(PlainLayer):
+    """Delivers heads for widths."""
+
+    def get(self) -> tuple[torch.Tensor, torch.Tensor]:
+        k, v = super().get()
+        return k.transpose(1, 3), v.transpose(1, 3)
+
+
+@pytest.mark.parametrize("kind", [Flipped, Backwards, Turned, FirstHeadOnly, Wider])
+def test_mix_ups_of_heads_rows_and_width_are_found(kind: type[PlainLayer]) -> None:
+    found = explore(WindowScope(3, 2, most=2, operations=ALONE), windows_of(kind, "Mixed"))
+    assert found.divergence is not None
+    assert {"W1", "W4"} & set(found.divergence.laws)
+
+
+class OneHead(KvrefWindows):
+    """Windows that have but one head of width one, and do not tell what they dropped."""
+
+    operations = (Update, RemoveNewest, Reset)
+    tells_first = False
+
+    def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
+        return KeysValues(samples, 1, capacity, 1, layers)
+
+
+class FourHeads(KvrefWindows):
+    heads, head_dim = 4, 2
+
+    def make(self, samples: int, capacity: int, layers: int) -> WindowLike:
+        return KeysValues(samples, 4, capacity, 8, layers)
+
+
+def test_windows_are_given_what_they_take() -> None:
+    """Two heads of width three; what the class says; one of width one, where no other is taken."""
+    for subject, shape in ((KvrefWindows, (2, 3)), (FourHeads, (4, 2)), (OneHead, (1, 1))):
+        assert subject(3, 2, 1, 1).shape == shape
+    assert KvrefWindows(3, 1, 1, 1).shape == (1, 1)
+    assert FourHeads(3, 1, 1, 1).shape == (4, 2)
+
+
+def test_what_windows_do_not_tell_is_said() -> None:
+    report = check(OneHead)
+    assert report.conforms
+    assert "heads and width are one each: mix-ups of heads" in report.statement
+    assert "these windows do not tell `first`" in report.statement
+    assert "do not offer it: Prune, Seal, Clone, Fork." in report.statement
+    assert "random histories of 160 operations" in report.statement
+    told = check(FourHeads, WindowScope(2, 2, most=2)).statement
+    assert "K and V of 4 heads, 2 wide" in told
+    assert "do not" not in told
+
+
+class Worn(PlainWindow):
+    """Keeps what it dropped before its third reset."""
+
+    resets = 0
+
+    def reset(self) -> None:
+        super().reset()
+        self.resets += 1
+        for layer in self.layers:
+            layer.first = int(self.resets > 3)
+
+
+class Pruned(PlainWindow):
+    """The eleventh prune takes a token with it."""
+
+    prunes = 0
+
+    def prune(self, mask: torch.Tensor) -> None:
+        super().prune(mask)
+        self.prunes += 1
+        if self.prunes > 10:
+            self.remove_register_tokens(min(1, self.layers[0].size))
+
+
+@pytest.mark.parametrize(("kind", "law", "most"), [(Worn, "W6", 4), (Pruned, "W5", 14)])
+def test_faults_that_take_a_long_life_are_found(
+    kind: type[PlainWindow], law: str, most: int
+) -> None:
+    found = sampled(type("Long", (PlainWindows,), {"window_type": kind}))
+    assert found is not None
+    assert law in found.laws
+    assert len(found.history) <= most
+
+
+def test_right_windows_live_long() -> None:
+    assert sampled(KvrefWindows) is None
+    assert sampled(PlainWindows) is None
 
 
 class WritesItsInput(PlainLayer):
