@@ -1,14 +1,11 @@
 """`kvref laws`: that each law says no less than its sentence."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from spec.laws import TITLES
-from stateful_models.cli.console import output, writable, write_json
+from stateful_models.cli.console import JsonFile, fresh_json, output, write_json
 from stateful_models.engines.changed import Tally, every_change
 from stateful_models.reports.data import (
     FORM,
@@ -18,6 +15,7 @@ from stateful_models.reports.data import (
     LawsDocument,
     written,
 )
+from stateful_models.reports.fitted import Fitted
 
 
 def as_data(count: Tally) -> LawsData:
@@ -53,13 +51,13 @@ def table(data: LawsData) -> Table:
 
 
 def laws_command(
-    json: Annotated[Path | None, typer.Option(help="Write the result to this file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Change each transition of the specification in each component: some law rejects it."""
-    writable(json)
+    json = fresh_json(json)
     data = as_data(every_change())
-    console = output()
-    console.print(table(data))
+    console = output(json)
+    console.print(Fitted(table(data)))
     for line in data.components:
         if line.rejected < line.changed:
             left = line.changed - line.rejected

@@ -62,19 +62,8 @@ def show(console: Console, report: TraceReport) -> None:
     )
     if report.breaches:
         console.print(Fitted(breach_table(report)))
-    if report.wrong_misses:
-        removed, missed = report.wrong_misses[0]
-        console.print(
-            f"  P3 where it mattered: a key removed at record {removed} was looked up in vain at "
-            f"record {missed}; {len(report.wrong_misses)} such lookups",
-            highlight=False,
-        )
-    if report.shared_hits:
-        console.print(
-            f"  M5: {report.shared_hits} recur hits on an entry that another environment stored "
-            "(the declared channel; a breach of S2 where the contents differ)",
-            highlight=False,
-        )
+    for remark in report.remarks:
+        console.print(remark, highlight=False)
 
 
 def breach_table(report: TraceReport) -> Table:

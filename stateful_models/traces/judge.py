@@ -67,6 +67,39 @@ class TraceReport:
     shared_hits: int = 0
     wrong_misses: list[tuple[int, int]] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        """The verdict in a line, then a line for each law broken and for what goes with it."""
+        laws = ", ".join(self.breaches)
+        counts, profile = self.counts, self.profile
+        lines = [
+            f"{self.path.name}: {f'breaks {laws}' if laws else 'accepted'}"
+            f"  ({profile.policy.value} {profile.ownership.value}; {counts['Get']} gets, "
+            f"{counts['hits']} hits, {counts['Set']} sets, {counts['evicted']} evicted)"
+        ]
+        lines += [
+            f"  {b.law} {b.title}: {b.count:,} records, first record {b.record:,} "
+            f"(line {b.line:,}): expected {b.expected}; came {b.came}"
+            for b in self.breaches.values()
+        ]
+        return "\n".join([*lines, *self.remarks])
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is said beside the verdict."""
+        lines = list[str]()
+        if self.wrong_misses:
+            removed, missed = self.wrong_misses[0]
+            lines.append(
+                f"  P3 where it mattered: a key removed at record {removed} was looked up in vain "
+                f"at record {missed}; {len(self.wrong_misses)} such lookups"
+            )
+        if self.shared_hits:
+            lines.append(
+                f"  M5: {self.shared_hits} recur hits on an entry that another environment stored "
+                "(the declared channel; a breach of S2 where the contents differ)"
+            )
+        return lines
+
     @property
     def accepted(self) -> bool:
         return not self.breaches
@@ -101,10 +134,13 @@ class TraceJudge:
         self.recent: list[GetRecord | ClearRecord] = []
         self.storer: dict[Key, int] = {}
         self.own: dict[tuple[int, Key], Contents] = {}
+        self.copied = 0
+        header = reader.header
+        self.batched = not isinstance(header, OwnHeader) and header.path == "manager"
 
     def take(self, record: AnyRecord, line: int) -> None:
         self.report.counts[KINDS[type(record)]] += 1
-        charges = self.judge(record)
+        charges = self.owed(record) + self.judge(record)
         if charges:
             self.report.charge(charges, record.i, line)
         if not isinstance(record, (GetRecord, ClearRecord)):
@@ -128,7 +164,9 @@ class TraceJudge:
             case LookupRecord():
                 return self.on_lookup(record)
             case ClearRecurRecord(parts=parts):
-                return self.cleared(parts, {"recur"})
+                return self.cleared(
+                    parts, {name for name in self.pools if name.startswith("recur")}
+                )
             case ClearAllRecord(parts=parts):
                 return self.cleared(parts, set(self.pools))
             case LoadRecord():
@@ -137,7 +175,9 @@ class TraceJudge:
                 return self.pools[record.p].on_remains(record)
             case EndRecord():
                 return self.on_end()
-            case MarkRecord() | WmCopyRecord():
+            case WmCopyRecord():
+                return self.on_copy(record)
+            case MarkRecord():
                 return []
             case _:
                 assert_never(record)
@@ -181,6 +221,16 @@ class TraceJudge:
             self.own.clear()
         return self.pools[r.p].on_clear(r)
 
+    def owed(self, record: AnyRecord) -> list[Charge]:
+        """M3: UniZero's managers ask for a row of a batch (`env`) in hierarchical lookups only."""
+        last = self.recent[-1] if self.batched and self.recent else None
+        if not isinstance(last, GetRecord) or last.env is UNSET or isinstance(record, LookupRecord):
+            return []
+        goes_on = isinstance(record, GetRecord) and (record.p, record.k) == ("recur", last.k)
+        if goes_on and not last.hit and last.p != "recur":
+            return []
+        return [Charge("M3", f"the lookup of key {last.k} ends", "it does not")]
+
     def on_lookup(self, r: LookupRecord) -> list[Charge]:
         """M3: init, then recur if init missed; the answer is theirs."""
         gets = (
@@ -189,7 +239,7 @@ class TraceJudge:
             else []
         )
         asked = [f"init:{r.env}", self.recur_of(r.env)][: r.parts]
-        told = [one.p for one in gets if one.k == r.k]
+        told = [one.p for one in gets if one.k == r.k and one.env in (UNSET, r.env)]
         found = gets[-1].hit if gets else False
         source = ("init", "recur")[r.parts - 1] if found and r.parts else None
         early = [one.hit for one in gets[:-1]]
@@ -202,6 +252,18 @@ class TraceJudge:
             return [Charge("M3", f"the entry found, {due}", f"another value, {r.fp}")]
         return []
 
+    def on_copy(self, r: WmCopyRecord) -> list[Charge]:
+        """The legacy path copies each hit into the next slot of the wm ring."""
+        due, self.copied = self.copied, (r.slot + 1) % self.pools[r.p].shape.size
+        charges = [] if r.slot == due else [Charge("P4", f"slot {due}", f"slot {r.slot}")]
+        last = self.recent[-1] if self.recent else None
+        came = shown(contents_of(r.fp, r.sz))
+        if not isinstance(last, GetRecord) or not last.hit:
+            return [*charges, Charge("R4", "a hit before its copy", came)]
+        if (last.fp, last.sz) != (r.fp, r.sz):
+            charges.append(Charge("R4", shown(contents_of(last.fp, last.sz)), came))
+        return charges
+
     def recur_of(self, env: int) -> str:
         """The recur pool that an environment asks: its own, where each has one."""
         return "recur" if "recur" in self.pools else f"recur:{env}"
@@ -210,9 +272,9 @@ class TraceJudge:
         """M4: the pools cleared just now are those of the tier."""
         clears = [one.p for one in self.recent if isinstance(one, ClearRecord)]
         last = clears[-parts:] if parts else []
-        if len(last) == len(due) and set(last) == due:
+        if parts == len(last) == len(due) and set(last) == due:
             return []
-        return [Charge("M4", f"{sorted(due)} cleared", f"{sorted(last)} cleared")]
+        return [Charge("M4", f"{sorted(due)} cleared", f"{sorted(last)} of {parts} cleared")]
 
     def on_end(self) -> list[Charge]:
         if not isinstance(self.report.header, OwnHeader):

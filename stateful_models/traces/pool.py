@@ -165,6 +165,7 @@ class PoolTrack:
         due = {left.key for left in expected.left if left.key != key}
         same = not self.copies and old is not None and self.object(key) == r.o
         charges += self.departures(r.left, () if same else expected.left)
+        charges += self.strangers(r, out)
         number = r.o if isinstance(r.o, int) else self.object(key)
         if r.slot == expected.slot and out == due:
             self.pool = after
@@ -178,6 +179,12 @@ class PoolTrack:
         return charges + [
             Charge(law, wanted, f"slot {r.slot}, {keys_leave(out)}") for law in sorted(laws)
         ]
+
+    def strangers(self, r: SetRecord, out: set[Key]) -> list[Charge]:
+        """P3: only who is there can be evicted."""
+        gone = {key for key in out if name(key) not in self.live.entries}
+        came = f"{keys_leave(gone)}, not resident"
+        return [Charge("P3", "an evicted key that was resident", came)] if gone else []
 
     def number(self, key: Key, number: int | None) -> None:
         live = self.live.entries.get(name(key))

@@ -183,6 +183,12 @@ class TraceReader:
         env = record.env if isinstance(record, (GetRecord, SetRecord, LookupRecord)) else UNSET
         if isinstance(env, int) and env >= self.header.env_num:
             raise self.fail(f"environment {env} of {self.header.env_num}")
+        if isinstance(env, int) and isinstance(record, (GetRecord, SetRecord)):
+            tier, _, owner = record.p.partition(":")
+            if tier == "wm" or (owner and owner != str(env)):
+                raise self.fail(f"environment {env} in pool {record.p}")
+        if isinstance(record, WmCopyRecord) and record.p != "wm":
+            raise self.fail(f"a copy into wm in pool {record.p}")
         if isinstance(
             record, WmCopyRecord if self.own else (LoadRecord, LeavingRecord, RemainsRecord)
         ):
