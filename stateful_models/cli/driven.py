@@ -13,6 +13,7 @@ from typing import Final
 
 from stateful_models.cli.again import again
 from stateful_models.cli.main import main as kvref
+from stateful_models.cli.shrinking import shrink
 from stateful_models.cli.streams import Private
 from stateful_models.engines.workers import die_with
 from stateful_models.subjects.journal import Doing, open_journal
@@ -67,7 +68,13 @@ def repetition(arguments: tuple[str, ...]) -> tuple[Doing, int]:
     return Doing.LOST, again(subject, journal)
 
 
-WHAT: Final = {"command": command, "again": repetition}
+def shrinking(arguments: tuple[str, ...]) -> tuple[Doing, int]:
+    """The same, cut down."""
+    shrink(*arguments)
+    return Doing.DONE, 0
+
+
+WHAT: Final = {"command": command, "again": repetition, "shrink": shrinking}
 
 
 def follow(life: int) -> None:
