@@ -191,6 +191,7 @@ def ended_by_signals() -> Iterator[None]:
     """Ended from outside, the process still takes its children with it."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
+        complain(f"ended by {signal.Signals(number).name}")
         raise SystemExit(128 + number)
 
     kinds = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
