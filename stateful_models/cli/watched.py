@@ -38,11 +38,14 @@ class Watching:
     """Whether subjects are given a process of their own."""
 
     wanted: bool = os.name == "posix"
+    arguments: tuple[str, ...] | None = None
+    """Of the console script; None where a command was called in another way."""
 
 
 def foreign(subject: str | None) -> bool:
     """Whether the command is to be watched: somebody else's subject, and nobody watches yet."""
-    return subject is not None and Watching.wanted and Journals.open is None
+    called = Watching.wanted and Watching.arguments is not None
+    return subject is not None and called and Journals.open is None
 
 
 class Noise:
@@ -204,7 +207,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def watch(subject: str, limit: float, report: Callable[[Ended], int]) -> int:
-    """The command that this process was started with, watched; its exit status.
+    """The command that the console script was called with, watched; its exit status.
 
     `report` tells what became of a subject that did not let the command end.
     """
@@ -213,7 +216,7 @@ def watch(subject: str, limit: float, report: Callable[[Ended], int]) -> int:
     sys.stderr.flush()
     try:
         with ended_by_signals():
-            seen = observe("command", tuple(sys.argv[1:]), limit, folder)
+            seen = observe("command", Watching.arguments or (), limit, folder)
             found = decided(seen, subject, limit, folder)
             if isinstance(found, Ended) and len(found.entry.operations) > SHORT:
                 found = shrunk(found, subject, limit, folder)
