@@ -8,14 +8,18 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from contextlib import suppress
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 from typing import Final
 
 from stateful_models.cli.again import again
 from stateful_models.cli.main import main as kvref
+from stateful_models.cli.shrinking import shrink
 from stateful_models.cli.streams import Private
 from stateful_models.engines.workers import die_with
 from stateful_models.subjects.journal import Doing, open_journal
+
+FAR: Final = 200
 
 
 def main(parent: str, folder: str, life: str, noise: str, what: str, *arguments: str) -> None:
@@ -26,7 +30,7 @@ def main(parent: str, folder: str, life: str, noise: str, what: str, *arguments:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(int(parent))
     threading.Thread(target=follow, args=(int(life),), daemon=True).start()
-    Private.out, Private.err = (os.fdopen(os.dup(fd), "w", errors="replace") for fd in (1, 2))
+    Private.out, Private.err = (os.fdopen(apart(fd), "w", errors="replace") for fd in (1, 2))
     for standard in (1, 2):
         os.dup2(int(noise), standard)
     os.close(int(noise))
@@ -67,7 +71,18 @@ def repetition(arguments: tuple[str, ...]) -> tuple[Doing, int]:
     return Doing.LOST, again(subject, journal)
 
 
-WHAT: Final = {"command": command, "again": repetition}
+def shrinking(arguments: tuple[str, ...]) -> tuple[Doing, int]:
+    """The same, cut down."""
+    shrink(*arguments)
+    return Doing.DONE, 0
+
+
+WHAT: Final = {"command": command, "again": repetition, "shrink": shrinking}
+
+
+def apart(fd: int) -> int:
+    """The same file under a number that nobody closes by chance."""
+    return fcntl(fd, F_DUPFD_CLOEXEC, FAR)
 
 
 def follow(life: int) -> None:

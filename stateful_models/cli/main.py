@@ -19,6 +19,7 @@ from stateful_models.cli.isolate import isolate_command
 from stateful_models.cli.laws import laws_command
 from stateful_models.cli.search import search_command
 from stateful_models.cli.trace import traces
+from stateful_models.cli.watched import Watching
 from stateful_models.subjects.journal import Journals
 
 app: Final = typer.Typer(
@@ -53,6 +54,7 @@ def kvref(
 
 def main() -> None:
     """The console script: every failure to understand is one line and status 2."""
+    Watching.arguments = tuple(sys.argv[1:])
     try:
         status = app(standalone_mode=False)
     except typer.TyperException as error:

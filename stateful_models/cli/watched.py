@@ -20,7 +20,8 @@ from types import FrameType
 from typing import Final, NamedTuple, NoReturn
 
 from stateful_models.cli.console import complain, refuse
-from stateful_models.subjects.journal import Doing, Entry, Journals, read, turn_of
+from stateful_models.cli.shrinking import KEPT, PATIENCE
+from stateful_models.subjects.journal import Doing, Entry, Journals, read, turn_of, written
 
 SCRIPT: Final = Path(__file__).with_name("child.py")
 POLL: Final = 0.05
@@ -28,6 +29,8 @@ SLOW: Final = 6
 SOON: Final = 5.0
 """Seconds that a process gets to end once it has said that it will."""
 QUIET: Final = (Doing.IDLE, Doing.DONE, Doing.LOST)
+SHORT: Final = 8
+"""Operations of a history that is told as it is."""
 SHOW_CURSOR: Final = "\x1b[?25h"
 
 
@@ -35,11 +38,14 @@ class Watching:
     """Whether subjects are given a process of their own."""
 
     wanted: bool = os.name == "posix"
+    arguments: tuple[str, ...] | None = None
+    """Of the console script; None where a command was called in another way."""
 
 
 def foreign(subject: str | None) -> bool:
     """Whether the command is to be watched: somebody else's subject, and nobody watches yet."""
-    return subject is not None and Watching.wanted and Journals.open is None
+    called = Watching.wanted and Watching.arguments is not None
+    return subject is not None and called and Journals.open is None
 
 
 class Noise:
@@ -104,11 +110,13 @@ class Ended(NamedTuple):
     """Where a subject ended its process or did not return, and what it did.
 
     `again`: whether it did so once more when the history was repeated; None if that was not tried.
+    `operations`: how many there were before those that are not needed were left out.
     """
 
     entry: Entry
     what: str
     again: bool | None = None
+    operations: int | None = None
 
 
 def observe(what: str, arguments: tuple[str, ...], limit: float, folder: Path) -> Seen:
@@ -186,6 +194,7 @@ def ended_by_signals() -> Iterator[None]:
     """Ended from outside, the process still takes its children with it."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
+        complain(f"ended by {signal.Signals(number).name}")
         raise SystemExit(128 + number)
 
     kinds = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -198,7 +207,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def watch(subject: str, limit: float, report: Callable[[Ended], int]) -> int:
-    """The command that this process was started with, watched; its exit status.
+    """The command that the console script was called with, watched; its exit status.
 
     `report` tells what became of a subject that did not let the command end.
     """
@@ -207,8 +216,10 @@ def watch(subject: str, limit: float, report: Callable[[Ended], int]) -> int:
     sys.stderr.flush()
     try:
         with ended_by_signals():
-            seen = observe("command", tuple(sys.argv[1:]), limit, folder)
+            seen = observe("command", Watching.arguments or (), limit, folder)
             found = decided(seen, subject, limit, folder)
+            if isinstance(found, Ended) and len(found.entry.operations) > SHORT:
+                found = shrunk(found, subject, limit, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if sys.stderr.isatty():
@@ -257,6 +268,29 @@ def lost(seen: Seen, subject: str, limit: float, folder: Path) -> Ended:
         if found is not None:
             return found
     return Ended(busy[0], "was being performed when a worker process ended", again=False)
+
+
+def shrunk(found: Ended, subject: str, limit: float, folder: Path) -> Ended:
+    """With the operations left out that are not needed, if it then still ends in the same way."""
+    entry = found.entry
+    if entry.doing is not Doing.PERFORMING or not (entry.whole and entry.build):
+        return found
+    place = folder / "shrunk"
+    place.mkdir()
+    (place / "old").write_bytes(written(entry))
+    observe("shrink", (subject, str(place / "old")), limit + PATIENCE, place)
+    try:
+        kept = [int(one) for one in (place / KEPT).read_text().split()]
+    except (OSError, ValueError):
+        return found
+    fewer = entry._replace(operations=tuple(entry.operations[one] for one in kept))
+    (folder / "fewer").write_bytes(written(fewer))
+    (folder / "again-last").mkdir()
+    seen = observe("again", (subject, str(folder / "fewer")), limit, folder / "again-last")
+    again = once_more(seen, limit)
+    if again is None or again.what != found.what:
+        return found
+    return again._replace(again=found.again, operations=len(entry.operations))
 
 
 def once_more(seen: Seen, limit: float) -> Ended | None:

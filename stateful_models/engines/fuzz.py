@@ -195,13 +195,11 @@ def run(
         return Run(coverage, None)
     except DivergedError as wrong:
         return Run(coverage, Found(part.kind, wrong.scope, wrong.divergence))
-    except TimeIsUpError:
-        shortest = coverage.shortest
-        return Run(coverage, None if shortest is None else Found(part.kind, *shortest))
-    except Flaky:  # a subject that does not do the same twice
-        if coverage.shortest is None:
+    except (TimeIsUpError, Flaky):  # ended by the clock, or by a subject that varies
+        if coverage.shortest is not None:
+            return Run(coverage, Found(part.kind, *coverage.shortest))
+        if time() <= until:
             raise
-        return Run(coverage, Found(part.kind, *coverage.shortest))
     return Run(coverage, None)
 
 

@@ -51,9 +51,7 @@ class ProfileLine(msgspec.Struct, frozen=True):
 
 
 class CheckData(msgspec.Struct, frozen=True):
-    """A whole check. Windows, batches, keys and sessions have no rows but a statement, and the laws
-    broken by a history.
-    """
+    """A whole check; windows, batches, keys and sessions have a statement in place of rows."""
 
     subject: str
     conforms: bool

@@ -56,6 +56,8 @@ class Course:
     whole: bool
     what: str
     again: bool | None
+    operations: int | None = None
+    """Before the history was cut down, if it was."""
 
     @property
     def words(self) -> str:
@@ -83,7 +85,7 @@ class Course:
         return Divergence(self.history, expected, None, after, None, (), self.what)
 
 
-def course(entry: Entry, what: str, again: bool | None) -> Course:
+def course(entry: Entry, what: str, again: bool | None, operations: int | None = None) -> Course:
     about = value(entry.about)
     told, tier = about if isinstance(about, tuple) and len(about) == 2 else (None, None)
     scope = told if isinstance(told, (PoolScope, ManagerScope)) else None
@@ -101,6 +103,7 @@ def course(entry: Entry, what: str, again: bool | None) -> Course:
         entry.whole and None not in ops,
         what,
         again,
+        operations,
     )
 
 
@@ -135,6 +138,8 @@ def told(name: str, found: Course) -> Iterator[RenderableType]:
             yield Text(f"  {number}. {worded(op)}")
     of = "" if found.scope is None else f" ({found.kind} {title(found.scope.profile)})"
     yield Text.assemble((name, "bold red"), f": {found.words} {found.what}{of}.")
+    if found.operations is not None:
+        yield Text(f"It was found in a history of {found.operations} operations, then cut down.")
     if not found.whole:
         yield Text("Of that history not every operation is known.")
     if found.again:

@@ -200,6 +200,24 @@ def read(path: Path) -> Entry:
     )
 
 
+def written(entry: Entry) -> bytes:
+    """A journal that reads as this."""
+    memory, place, places = bytearray(SIZE), TABLE, array("I")
+    for op in entry.operations:
+        PLACE.pack_into(memory, place, len(op))
+        memory[place + PLACE.size : place + PLACE.size + len(op)] = op
+        places.append(place)
+        place += PLACE.size + len(op)
+    HEAD.pack_into(
+        memory, 0, entry.turn, entry.doing, entry.status,
+        len(places), len(entry.about), len(entry.build),
+    )  # fmt: skip
+    memory[HISTORY : HISTORY + len(places) * PLACE.size] = places.tobytes()
+    plan = entry.about + entry.build
+    memory[PLANS : PLANS + len(plan)] = plan
+    return bytes(memory)
+
+
 def entered(told: bytes, place: int) -> bytes:
     (length,) = PLACE.unpack_from(told, place)
     start = place + PLACE.size

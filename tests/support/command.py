@@ -38,6 +38,7 @@ def kvref(*arguments: object) -> Ran:
         patch.object(sys, "argv", ["kvref", *map(str, arguments)]),
         patch.object(sys, "path", list(sys.path)),
         patch.object(Watching, "wanted", False),
+        patch.object(Watching, "arguments", None),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
