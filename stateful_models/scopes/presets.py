@@ -20,7 +20,7 @@ class Preset(NamedTuple):
     """Bounds for pools, as (capacity, keys, objects); for managers.
 
     At the largest capacity pools that copy have one object, since copies of several of its
-    versions are told apart; with priorities besides they stay below 3 entries.
+    versions are told apart; with priorities besides they stay below it, but for the small scope.
 
     Every manager is explored with one environment: with recur pools of two and an object for
     each pool, and with pools of one and two objects in every pool; or, unless there are `several`
@@ -43,7 +43,7 @@ PRESETS: Final = {
     ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), False, init=0, histories=4, length=100),
     ScopeName.DEFAULT: Preset(((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=8),
     ScopeName.LARGE: Preset(
-        ((1, 5, 3), (2, 5, 3), (3, 5, 3), (4, 5, 2)), several=True, init=2, histories=100
+        ((1, 5, 3), (2, 5, 3), (3, 5, 2), (4, 5, 2)), several=True, init=2, histories=100
     ),
 }
 
@@ -57,7 +57,7 @@ def pool_scopes(name: ScopeName, profile: Profile) -> tuple[PoolScope, ...]:
         return tuple(PoolScope(profile, *one) for one in bounds)
     *smaller, (capacity, keys, _) = bounds
     if profile.policy is Policy.PRIORITY and capacity > 2:
-        return tuple(PoolScope(profile, *one) for one in smaller if one[0] <= 2)
+        return tuple(PoolScope(profile, *one) for one in smaller)
     return tuple(PoolScope(profile, *one) for one in (*smaller, (capacity, keys, 1)))
 
 
