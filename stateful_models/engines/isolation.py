@@ -20,7 +20,7 @@ from spec.law import Law
 from spec.manager import ManagerState, pool_index
 from spec.manager import step as manager_step
 from spec.manager_laws import ManagerTransition
-from spec.ops import EnvId, Hit, ManagerOp, Miss, On, Response, Tier
+from spec.ops import Clear, EnvId, Hit, ManagerOp, Miss, On, Response, Tier
 from spec.profile import Profile
 from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor
 from stateful_models.scopes.isolation import IsolationScope
@@ -112,12 +112,16 @@ class Driven:
 
 
 class Interference(NamedTuple):
-    """A shortest history whose last answer tells the watched environment of another."""
+    """A history whose last answer tells the watched environment of another.
+
+    A shortest one; or `sampled`, and then one of which no operation can be left out.
+    """
 
     watched: EnvId
     history: tuple[ManagerOp, ...]
     answer: Response
     alone: Response
+    sampled: bool = False
 
     @property
     def purged(self) -> tuple[ManagerOp, ...]:
@@ -131,11 +135,15 @@ class Interference(NamedTuple):
             case Miss(), Hit():
                 return "presence"
             case Hit(), Miss():
-                return "eviction"
+                return "clearing" if any(map(self.clears, self.history)) else "eviction"
             case Hit(), Hit():
                 return "contents"
             case _:
                 return "answer"
+
+    def clears(self, op: ManagerOp) -> bool:
+        other = whose(op) not in (None, self.watched)
+        return other and isinstance(op, On) and isinstance(op.op, Clear)
 
 
 @dataclass(frozen=True)
@@ -205,7 +213,9 @@ class IsolationRun:
         """Entries and contents; of counters only whether both runs have counted alike."""
         both, alone, memory = here
         pools = [pool_index(both, tier, self.watched) for tier in self.own_tiers(both.profile)]
-        counted = [both.pools[n].counters == alone.pools[n].counters for n in pools if n is not None]
+        counted = [
+            both.pools[n].counters == alone.pools[n].counters for n in pools if n is not None
+        ]
         return entries(both), entries(alone), tuple(counted), memory
 
     def own_tiers(self, profile: Profile) -> tuple[Tier, ...]:
