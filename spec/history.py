@@ -32,8 +32,13 @@ def first_disallowed(
 
 
 def whose(op: ManagerOp) -> EnvId | None:
-    """The environment that an operation names; None if it names none."""
-    return op.env if isinstance(op, (On, Lookup)) else None
+    """The environment that an operation names; None if it names none.
+
+    Nor is one on wm anybody's, even if it says who asks: that tier is common by design.
+    """
+    if isinstance(op, On):
+        return None if op.tier is Tier.WM else op.env
+    return op.env if isinstance(op, Lookup) else None
 
 
 def purge(history: Sequence[ManagerOp], env: EnvId) -> tuple[ManagerOp, ...]:
@@ -65,8 +70,11 @@ def unaffected(
 ) -> bool:
     """Non-interference: purging the other environments leaves `env`'s answers as they were.
 
-    M2 with `about=init_operation`, for every history; M5 with every operation, which holds under
-    `RecurScope.PER_ENV` and, through the shared recur pool, fails under `RecurScope.SHARED`.
+    M2 with `about=init_operation`, for every history; M5 with every operation of `env`'s, which
+    holds under `RecurScope.PER_ENV` and, through the shared recur pool, fails under
+    `RecurScope.SHARED`. What is nobody's (wm, clears of a tier, resets of all, the client's own
+    doings) stays in the purged history. Only a client that writes into what two environments have
+    set can tell one of the other: a set seals it.
     """
     purged = purge(history, env)
     return answers(state, history, env, about) == answers(state, purged, env, about)

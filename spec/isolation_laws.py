@@ -1,4 +1,7 @@
-"""M2 and M5 on two runs compared: all operations, and those of one environment alone."""
+"""M2 and M5 on two runs compared: all operations, and those of one environment alone.
+
+What is nobody's is done in both: wm's operations, clears of a tier or of all, resets of all.
+"""
 
 from typing import Final, NamedTuple
 
@@ -31,7 +34,10 @@ def non_interference(runs: TwoRuns) -> bool:
 
 
 def declared_channel(runs: TwoRuns) -> bool:
-    """With a recur pool for each environment, no answer changes: the shared one is the channel."""
+    """With a recur pool for each environment, no answer changes: the shared one is the channel.
+
+    It speaks of the operations that are somebody's (`spec.history.whose`); wm is common by design.
+    """
     return runs.alike
 
 

@@ -63,18 +63,27 @@ class CheckData(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One kind of interference: the history, what it is answered, and what without the others."""
+    """One kind of interference: the history, what it is answered, and what without the others.
+
+    `watched` observes another environment. `sampled`: a random history, from which no operation
+    can be left out; else a shortest one.
+    """
 
     kind: str
     history: list[str]
     answer: str
     alone: str
+    watched: int = 0
+    sampled: bool = False
 
 
 class IsolationData(msgspec.Struct, frozen=True):
     """What was exhausted. `closed`: histories of any length, not only up to `depth`.
 
-    `occurred`: the situation that the law speaks of did; else nothing was established.
+    `occurred`: the situation that the law speaks of did; else nothing was established. `scope`:
+    keys and room for them. `remembers`: pairs of states were told apart by the last operation of
+    another environment. `answers_only`: states were not shown, and are the specification's. Then
+    so many `sampled` random histories of a `length`.
     """
 
     law: str
@@ -87,6 +96,11 @@ class IsolationData(msgspec.Struct, frozen=True):
     seconds: float
     found: list[Finding]
     occurred: bool = True
+    scope: str = ""
+    remembers: bool = False
+    answers_only: bool = False
+    sampled: int = 0
+    length: int = 0
 
 
 class Threshold(msgspec.Struct, frozen=True):
@@ -269,8 +283,11 @@ class CheckDocument(Document, frozen=True, tag="check"):
 
 
 class IsolateDocument(Document, frozen=True, tag="isolate"):
+    """`left_out`: what was not asked and what was not observed, a line each."""
+
     result: list[IsolationData]
     ended: Ended | None = None
+    left_out: list[str] = []
 
 
 class SearchDocument(Document, frozen=True, tag="search"):
