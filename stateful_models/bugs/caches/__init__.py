@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from stateful_models.bugs.caches.asks_the_neighbour import AsksTheNeighbour
 from stateful_models.bugs.caches.clear_recur_clears_wm import ClearRecurClearsWm
 from stateful_models.bugs.caches.clear_resets_stats import ClearResetsStats
+from stateful_models.bugs.caches.clears_every_recur import ClearsEveryRecur
 from stateful_models.bugs.caches.clears_the_old_list import ClearsTheOldList
 from stateful_models.bugs.caches.copy_is_alias import CopyIsAlias
 from stateful_models.bugs.caches.counts_refusals import CountsRefusals
@@ -25,6 +26,7 @@ from stateful_models.bugs.caches.looks_everywhere import LooksEverywhere
 from stateful_models.bugs.caches.lookup_asks_both import LookupAsksBoth
 from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
 from stateful_models.bugs.caches.lru_over_ring import LruOverRing
+from stateful_models.bugs.caches.misses_for_all import MissesForAll
 from stateful_models.bugs.caches.moves_its_victim import MovesItsVictim
 from stateful_models.bugs.caches.never_sealed import NeverSealed
 from stateful_models.bugs.caches.next_environment import NextEnvironment
@@ -96,5 +98,7 @@ EXHIBITS: Final = (
 ISOLATION: Final = (
     Exhibit(AsksTheNeighbour, "M2", 2, "they set in their init pool, I get: a hit"),
     Exhibit(LooksEverywhere, "M5", 2, "they set in their recur pool, I look up: a hit"),
+    Exhibit(MissesForAll, "M2", 3, "I set, they miss the key, I get: gone, though it is shown"),
+    Exhibit(ClearsEveryRecur, "M5", 2, "they set in their recur pool, I clear mine: theirs leaves"),
 )
 """Those that break a law of two runs: what they answer alone is right."""

@@ -20,6 +20,7 @@ from stateful_models.bugs.matrix import Caught, Check, Exhibited
 from stateful_models.engines.explore import Explorer
 from stateful_models.engines.fuzz import EXAMPLES, Fuzzed, Store, run
 from stateful_models.engines.isolation import Driven, IsolationRun
+from stateful_models.engines.isolation_sample import LongRuns
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.sample import cut_down, sample
 from stateful_models.reference.listening import DemotingManager
@@ -113,13 +114,14 @@ def machine(
 
 def isolated(subject: type[ManagerSubject]) -> Caught | None:
     """M2 (M5 where each environment has a recur pool): with the others' operations and without."""
-    if not issubclass(subject, Transparent):
-        return None
     profile = subject.profiles[0]
     law = M5 if M5.applies(profile) else M2
     scope = IsolationScope(profile, keys=1, simulations=2 if law is M5 else 1)
-    told = IsolationRun(Driven(scope, subject), scope.alphabet(), EnvId(0), law, ISOLATED).run()
-    return Caught((law.code,), len(told.found[0].history)) if told.found else None
+    machine = Driven(scope, subject, issubclass(subject, Transparent))
+    alphabet = scope.alphabet(subject.reports)
+    told = IsolationRun(machine, alphabet, EnvId(0), law, ISOLATED).run()
+    found = told.found[0] if told.found else LongRuns(subject, profile, law, scope).run().found
+    return None if found is None else Caught((law.code,), len(found.history))
 
 
 def traced(subject: type[PoolSubject]) -> Caught | None:
