@@ -53,10 +53,14 @@ def behind(earlier: tuple[O, ...], divergence: Divergence[S, O]) -> Divergence[S
 
 
 def first_divergence(
-    scope: Scope[S, O], build: Callable[[], Subject[O]], history: tuple[O, ...]
+    scope: Scope[S, O],
+    build: Callable[[], Subject[O]],
+    history: tuple[O, ...],
+    trusts: bool = False,
 ) -> Divergence[S, O] | None:
     """The first operation of a history that goes wrong, if one does."""
     judge, state = Judge(scope, build, frozenset()), scope.initial()
+    judge.trusts = trusts
     wrong, subject = judge.initial(state), judge.build()
     for done, op in enumerate(history):
         if wrong is not None:

@@ -156,15 +156,16 @@ def cut_down(
     scope: Scope[S, O], build: Callable[[], Subject[O]], found: Divergence[S, O]
 ) -> Divergence[S, O]:
     """Leave out operations, many at once and then one by one, as long as something goes wrong."""
-    size = len(found.history) // 2
-    while size:
+    size, before = max(1, len(found.history) // 2), len(found.history)
+    while True:
         place = 0
         while place < len(found.history):
             shorter = (*found.history[:place], *found.history[place + size :])
-            wrong = first_divergence(scope, build, shorter)
+            wrong = first_divergence(scope, build, shorter, trusts=True)
             if wrong is None or len(wrong.history) >= len(found.history):
                 place += size
             else:
-                found, place = wrong, 0 if size == 1 else place
-        size //= 2
-    return found
+                found = wrong
+        if size == 1 and len(found.history) == before:
+            return found
+        size, before = max(1, size // 2), len(found.history)

@@ -22,15 +22,23 @@ from stateful_models.bugs.caches.graveyard import Graveyard
 from stateful_models.bugs.caches.hands_out_its_own import HandsOutItsOwn
 from stateful_models.bugs.caches.highest_free_slot import HighestFreeSlot
 from stateful_models.bugs.caches.lent_and_stale import LentAndStale
+from stateful_models.bugs.caches.long_memory import TurnsAtFifthClear, WrapsItsClock
 from stateful_models.bugs.caches.looks_everywhere import LooksEverywhere
 from stateful_models.bugs.caches.lookup_asks_both import LookupAsksBoth
 from stateful_models.bugs.caches.lookup_counts_twice import LookupCountsTwice
+from stateful_models.bugs.caches.lookup_refreshes_recur import LookupRefreshesRecur
 from stateful_models.bugs.caches.lru_over_ring import LruOverRing
 from stateful_models.bugs.caches.misses_for_all import MissesForAll
 from stateful_models.bugs.caches.moves_its_victim import MovesItsVictim
 from stateful_models.bugs.caches.never_sealed import NeverSealed
 from stateful_models.bugs.caches.next_environment import NextEnvironment
 from stateful_models.bugs.caches.one_too_many import OneTooMany
+from stateful_models.bugs.caches.other_names import (
+    EmptyIsMissing,
+    FilesUnderHash,
+    RanksAreWhole,
+    StoresOneOfEquals,
+)
 from stateful_models.bugs.caches.peek_counts import PeekCounts
 from stateful_models.bugs.caches.priority_never_filled import NeverFilled
 from stateful_models.bugs.caches.recur_for_one_environment import RecurForOneEnvironment
@@ -42,6 +50,7 @@ from stateful_models.bugs.caches.shared_object import SharedObject
 from stateful_models.bugs.caches.slot_buffer import SlotBuffer
 from stateful_models.bugs.caches.stats_leak import StatsLeak
 from stateful_models.bugs.caches.stores_none import StoresNone
+from stateful_models.bugs.caches.two_generations import CopiesAreShallow, TwoGenerations
 from stateful_models.bugs.caches.untouched_by_hit import UntouchedByHit
 from stateful_models.bugs.caches.untouched_by_set import UntouchedBySet
 from stateful_models.bugs.caches.update_counts_as_insertion import UpdateCountsAsInsertion
@@ -95,6 +104,18 @@ EXHIBITS: Final = (
     Exhibit(LentAndStale, "P6", 5, "set two, get the older, set a third, get the older: gone"),
     Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
 )
+BEYOND: Final = (
+    Exhibit(FilesUnderHash, "P2", 2, "set -1, get -2: a hit"),
+    Exhibit(RanksAreWhole, "P3", 3, "capacity 2: ranks 0.75, 0.25, 0.5: the first leaves"),
+    Exhibit(EmptyIsMissing, "P6", 2, "set, get: a miss, of a value that is false"),
+    Exhibit(StoresOneOfEquals, "R1", 3, "set two equal objects, get the second: the first"),
+    Exhibit(TurnsAtFifthClear, "P3", 9, "five clears, three sets at capacity 2: the second leaves"),
+    Exhibit(WrapsItsClock, "P3", 66, "the 64th use counts as the oldest"),
+    Exhibit(TwoGenerations, "R4", 6, "three versions of an object, under three keys"),
+    Exhibit(CopiesAreShallow, "R4", 3, "set, write, get: written"),
+    Exhibit(LookupRefreshesRecur, "M3", 6, "both have it: a lookup makes recur's the last to go"),
+)
+"""Black boxes that plain names, short histories or tiers that never evict would let pass."""
 ISOLATION: Final = (
     Exhibit(AsksTheNeighbour, "M2", 2, "they set in their init pool, I get: a hit"),
     Exhibit(LooksEverywhere, "M5", 2, "they set in their recur pool, I look up: a hit"),

@@ -15,14 +15,15 @@ from spec.ops import Clear, EnvId, Get, Key, ManagerOp, Op, Ref, Set
 from spec.pool import PoolState
 from spec.profile import Policy, Profile
 from spec.sizing import Config
-from stateful_models.bugs.caches import EXHIBITS, ISOLATION, Exhibit
+from stateful_models.bugs.caches import BEYOND, EXHIBITS, ISOLATION, Exhibit
 from stateful_models.bugs.matrix import Caught, Check, Exhibited
+from stateful_models.engines.check import PoolSetting, Wider
 from stateful_models.engines.explore import Explorer
 from stateful_models.engines.fuzz import EXAMPLES, Fuzzed, Store, run
 from stateful_models.engines.isolation import Driven, IsolationRun
 from stateful_models.engines.isolation_sample import LongRuns
 from stateful_models.engines.judge import Divergence
-from stateful_models.engines.sample import cut_down, sample
+from stateful_models.engines.sample import Sampling, cut_down, sample, sampled
 from stateful_models.reference.listening import DemotingManager
 from stateful_models.scopes.demoting import DemotingScope
 from stateful_models.scopes.isolation import IsolationScope
@@ -43,6 +44,7 @@ PoolFound = Divergence[PoolState, Op]
 ManagerFound = Divergence[ManagerState, ManagerOp]
 CAPACITIES: Final = (1, 2)
 HISTORIES: Final = 10
+SAMPLING: Final = Sampling(30, 200)
 RUN: Final = 400  # operations of a recorded run
 ISOLATED: Final = 3  # operations: as far as two runs are compared
 
@@ -69,6 +71,7 @@ def manager_scopes(subject: type[ManagerSubject]) -> Iterator[ManagerScope]:
     for profile in subject.profiles:
         for capacity in CAPACITIES:
             yield scope(profile, Config(capacity, 1), envs=2, keys=2)
+        yield scope(profile, Config(1, 2), envs=1, keys=3)
 
 
 def explored_pool(subject: type[PoolSubject]) -> Caught | None:
@@ -82,8 +85,11 @@ def explored_manager(subject: type[ManagerSubject]) -> Caught | None:
 
 
 def sampled_pool(subject: type[PoolSubject]) -> Caught | None:
-    scopes = pool_scopes(subject)
-    return shortest([sample(s, partial(s.build, subject), HISTORIES) for s in scopes])
+    drawn = [
+        Wider(PoolScope(profile, 1, 2, 2), PoolSetting(subject), SAMPLING)
+        for profile in subject.profiles
+    ]
+    return shortest([sampled(draw, SAMPLING).divergence for draw in drawn])
 
 
 def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
@@ -176,4 +182,4 @@ def exhibited(exhibit: Exhibit, wing: str = "cache") -> Exhibited:
 
 
 def cache_wing() -> Iterator[Exhibited]:
-    yield from map(exhibited, (*EXHIBITS, *ISOLATION))
+    yield from map(exhibited, (*EXHIBITS, *BEYOND, *ISOLATION))

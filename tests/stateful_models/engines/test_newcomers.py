@@ -1,0 +1,144 @@
+"""Caches by people who know the README alone: what is right conforms, what is wrong is told why."""
+
+from functools import partial
+
+import pytest
+
+from spec.profile import (
+    FIFO_COPY_BOTH,
+    FIFO_REFERENCE,
+    FIFO_SEALED,
+    LRU_REFERENCE,
+    PRIORITY_REFERENCE,
+)
+from spec.sizing import Config
+from stateful_models.bugs.caches import BEYOND, Exhibit
+from stateful_models.engines.check import PoolSetting, Wider
+from stateful_models.engines.explore import Explorer
+from stateful_models.engines.sample import Sampling, sampled
+from stateful_models.engines.settle import settled
+from stateful_models.reference.manager import KvrefManager
+from stateful_models.reports.check import check
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.pool import PoolSubject
+from tests.support import newcomers as new
+from tests.support.exploring import explore_manager, explore_pool
+
+SAMPLING = Sampling(40, 200)
+
+
+def found_beyond(subject: type[PoolSubject]) -> tuple[str, ...]:
+    """The laws that random histories beyond any exploration find broken."""
+    draw = Wider(PoolScope(subject.profiles[0], 1, 2, 2), PoolSetting(subject), SAMPLING)
+    seen = sampled(draw, SAMPLING)
+    assert seen.divergence is not None
+    assert seen.setting is not None
+    told = settled(seen.setting.scope, seen.setting.build, seen.divergence)
+    assert told.sampled
+    assert not told.unsteady
+    return told.laws
+
+
+@pytest.mark.parametrize(
+    "exhibit",
+    [one for one in BEYOND if issubclass(one.subject, PoolSubject)],
+    ids=lambda one: one.subject.__name__,
+)
+def test_exhibits_that_no_exploration_of_plain_names_sees(exhibit: Exhibit) -> None:
+    assert issubclass(exhibit.subject, PoolSubject)
+    assert exhibit.law in found_beyond(exhibit.subject)
+
+
+@pytest.mark.parametrize(
+    ("subject", "law"),
+    [
+        (new.ComparesByIdentity, "P6"),
+        (new.KeysOf32Bits, "P3"),
+        (new.KeysAsFloats, "P3"),
+        (new.EveryTwentiethEviction, "P3"),
+        (new.LazyAtThree, "P3"),
+    ],
+)
+def test_faults_of_names_and_of_long_histories(subject: type[PoolSubject], law: str) -> None:
+    assert law in found_beyond(subject)
+
+
+def test_a_fault_is_told_of_the_operation_that_made_it() -> None:
+    """A get of the evicted key shows it, three operations on; the eviction is what is wrong."""
+    scope = PoolScope(LRU_REFERENCE, 3, 4, 1)
+    wrong = explore_pool(scope, new.LazyAtThree).divergence
+    assert wrong is not None
+    assert wrong.laws == ("P3",)
+    assert wrong.at is not None
+    assert wrong.at < len(wrong.history) - 1
+
+
+def test_counters_of_some_kinds_alone() -> None:
+    scope = PoolScope(LRU_REFERENCE, 1, 2, 1)
+    assert explore_pool(scope, new.HitsAndMisses).divergence is None
+    wrong = explore_pool(scope, new.CountsSecondMisses).divergence
+    assert wrong is not None
+    assert len(wrong.history) == 3, "miss, miss, look: shortest, though longer ones come first"
+    assert "P10" in wrong.laws
+
+
+def test_a_copy_in_and_out() -> None:
+    assert explore_pool(PoolScope(FIFO_COPY_BOTH, 2, 3, 1), new.CopiesInAndOut).divergence is None
+
+
+def test_what_is_shown_is_compared_as_far_as_it_is_reported() -> None:
+    scope = PoolScope(LRU_REFERENCE, 2, 3, 2)
+    assert explore_pool(scope, new.ShowsWithoutSlots).divergence is None
+
+
+def test_what_the_garbage_collector_alone_frees_is_said() -> None:
+    told = explore_pool(PoolScope(FIFO_REFERENCE, 1, 2, 1), new.FreesLate)
+    assert told.divergence is None
+    assert told.lazy
+
+
+def test_a_subject_that_varies_is_not_deterministic() -> None:
+    wrong = explore_pool(PoolScope(FIFO_REFERENCE, 2, 3, 2), new.Dice).divergence
+    assert wrong is not None
+    assert len(wrong.unsteady) > 1
+    assert wrong.laws == ()
+
+
+def test_a_manager_without_wm() -> None:
+    report = check(new.TwoTiers, "small")
+    assert report.conforms
+    assert "wm" not in report.statement.replace("init, recur and wm", "")
+
+
+def test_a_clear_of_one_environment_that_clears_all_breaks_the_frame() -> None:
+    wrong = explore_manager(
+        ManagerScope(LRU_REFERENCE, Config(1, 1), 2, 2), new.ClearsAllOfThem
+    ).divergence
+    assert wrong is not None
+    assert "M1" in wrong.laws
+
+
+def test_versions_of_copies_and_sealed_objects_are_states_of_their_own() -> None:
+    pool = PoolScope(new.MixesVersions.profiles[0], 2, 3, 1)
+    assert explore_pool(pool, new.MixesVersions).divergence is not None
+    manager = ManagerScope(FIFO_SEALED, Config(1, 1), 2, 1)
+    assert explore_manager(manager, new.LosesWhatIsSealed).divergence is not None
+
+
+@pytest.mark.parametrize(
+    ("subject", "envs", "shared", "operations"),
+    [
+        (new.PrioritiesInOneInit, 2, 0, 1),
+        (new.RecurOfAnEnvironment, 2, 0, 1),
+        (new.OneObjectOnePool, 1, 2, 2),
+        (new.PeeksCountInWm, 1, 0, 1),
+    ],
+)
+def test_the_alphabet_of_managers_is_whole(
+    subject: type[KvrefManager], envs: int, shared: int, operations: int
+) -> None:
+    scope = ManagerScope(PRIORITY_REFERENCE, Config(1, 1), envs, 2, shared)
+    wrong = Explorer(scope, partial(scope.build, subject)).run().divergence
+    assert wrong is not None
+    assert len(wrong.history) == operations
