@@ -43,7 +43,7 @@ PRESETS: Final = {
     ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), False, init=0, histories=4, length=100),
     ScopeName.DEFAULT: Preset(((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=8),
     ScopeName.LARGE: Preset(
-        ((1, 5, 3), (2, 5, 3), (3, 5, 2), (4, 5, 2)), several=True, init=2, histories=100
+        ((1, 5, 3), (2, 5, 3), (3, 5, 2), (4, 5, 1)), several=True, init=2, histories=100
     ),
 }
 
