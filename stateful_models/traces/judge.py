@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, assert_never, get_args
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from spec.laws import TITLES
 from spec.ops import Contents, Key
@@ -28,6 +28,7 @@ from stateful_models.traces.format import (
     WmCopyRecord,
     kind_of,
 )
+from stateful_models.traces.objects import OwnNumbers, SlotNumbers, UpstreamNumbers
 from stateful_models.traces.pool import POLICY, Charge, PoolTrack
 from stateful_models.traces.reader import TraceReader
 from stateful_models.traces.values import contents_of, key_of, shown
@@ -94,10 +95,14 @@ class TraceJudge:
     """Follows one trace, pool by pool."""
 
     def __init__(self, reader: TraceReader) -> None:
+        self.reader = reader
         self.report = TraceReport(reader.path, reader.header)
-        private = copies(self.report.profile)
+        private = self.private = copies(self.report.profile)
         shapes = reader.header.pools.items()
         self.pools = {name: PoolTrack.of(name, shape, private) for name, shape in shapes}
+        own = isinstance(reader.header, OwnHeader)
+        self.numbers = OwnNumbers() if own else UpstreamNumbers()
+        self.slots = SlotNumbers() if reader.dialect == "legacy" else None
         self.recent: list[GetRecord | ClearRecord] = []
         self.storer: dict[Key, int] = {}
         self.own: dict[tuple[int, Key], Contents] = {}
@@ -105,6 +110,9 @@ class TraceJudge:
     def take(self, record: AnyRecord, line: int) -> None:
         self.report.counts[KINDS[type(record)]] += 1
         charges = self.judge(record)
+        fault = self.numbers.fault(record)
+        if fault is not None:
+            raise self.reader.fail(fault)
         if charges:
             self.report.charge(charges, record.i, line)
         if not isinstance(record, (GetRecord, ClearRecord)):
@@ -115,12 +123,24 @@ class TraceJudge:
         else:
             self.recent = [record]
 
+    def sharing(self, record: SetRecord | LoadRecord) -> list[Charge]:
+        """R1: a copy is an object of its own. R4: one object has the same contents everywhere."""
+        held = self.numbers.shared(record)
+        if held is None:
+            return []
+        if self.private:
+            return [Charge("R1", "an object of its own", f"object {record.o}, stored already")]
+        again = held.times == 1 and self.pools[record.p].object(key_of(record.k)) == record.o
+        if again or held.fp == record.fp:
+            return []
+        return [Charge("R4", f"object {record.o} with {held.fp}", f"it with {record.fp}")]
+
     def judge(self, record: AnyRecord) -> list[Charge]:
         match record:
             case GetRecord():
                 return self.on_get(record)
             case SetRecord():
-                return self.on_set(record)
+                return self.sharing(record) + self.on_set(record)
             case ClearRecord():
                 return self.on_clear(record)
             case LeavingRecord():
@@ -128,29 +148,65 @@ class TraceJudge:
             case LookupRecord():
                 return self.on_lookup(record)
             case ClearRecurRecord(parts=parts):
-                return self.cleared(parts, {"recur"})
+                return self.cleared(parts, self.tier_cleared(parts))
             case ClearAllRecord(parts=parts):
-                return self.cleared(parts, set(self.pools))
+                return self.cleared(parts, [*self.pools])
             case LoadRecord():
-                return self.pools[record.p].on_load(record)
+                return self.sharing(record) + self.pools[record.p].on_load(record)
             case RemainsRecord():
                 return self.pools[record.p].on_remains(record)
             case EndRecord():
                 return self.on_end()
-            case MarkRecord() | WmCopyRecord():
+            case WmCopyRecord():
+                return self.on_copy(record)
+            case MarkRecord():
                 return []
             case _:
                 assert_never(record)
 
     def on_get(self, r: GetRecord) -> list[Charge]:
-        pool, key = self.pools[r.p], key_of(r.k)
+        pool = self.pools[r.p]
         self.report.counts["hits"] += r.hit
-        if not r.hit and key in pool.lost:
-            self.report.wrong_misses.append((pool.lost[key], r.i))
+        if pool.lost and not r.hit and key_of(r.k) in pool.lost:
+            self.report.wrong_misses.append((pool.lost[key_of(r.k)], r.i))
+        if r.hit and not isinstance(self.report.header, OwnHeader):
+            self.agrees(r)
         charges = pool.on_get(r)
         if r.p == "recur" and r.hit and isinstance(r.env, int):
-            charges += self.shared(r.env, key)
-        return charges
+            charges += self.shared(r.env, key_of(r.k))
+        if self.slots is not None and r.hit:
+            differs = self.slots.differs(r)
+            charges += [] if differs is None else [Charge("R1", *differs)]
+        return charges + self.addressed(r)
+
+    def addressed(self, r: GetRecord | SetRecord) -> list[Charge]:
+        """M1: what is done for an environment is done in a pool that it may use."""
+        if isinstance(r.env, UnsetType) or r.p == "recur":
+            return []
+        tier, apart, number = r.p.partition(":")
+        if not apart or r.env == int(number):
+            return []
+        return [Charge("M1", f"pool {tier}:{r.env} for environment {r.env}", f"pool {r.p}")]
+
+    def agrees(self, r: GetRecord) -> None:
+        """What a hit tells of the store before it is what that store told."""
+        live = self.pools[r.p].live.entries.get(r.k)
+        if live is not None and (r.want is not UNSET or live.fp != r.fp or live.size != r.sz):
+            same = (live.fp, live.size) == (r.fp, r.sz)
+            if (r.want, r.want_sz) != ((UNSET, UNSET) if same else (live.fp, live.size)):
+                raise self.reader.fail(f"want {r.want}, {r.want_sz} where {live.fp} was stored")
+        if r.p == "recur" and isinstance(r.env, int):
+            storer = self.storer.get(key_of(r.k), r.env)
+            if r.from_env != (UNSET if storer == r.env else storer):
+                raise self.reader.fail(f"from_env {r.from_env} where {storer} stored last")
+
+    def on_copy(self, r: WmCopyRecord) -> list[Charge]:
+        """R4: a working copy is what the lookup before it delivered."""
+        found = self.recent[-1]  # a hit, as the reader has seen
+        if not isinstance(found, GetRecord) or (found.fp, found.sz) == (r.fp, r.sz):
+            return []
+        told = shown(contents_of(found.fp, found.sz)), shown(contents_of(r.fp, r.sz))
+        return [Charge("R4", f"a copy of {told[0]}", told[1])]
 
     def shared(self, env: int, key: Key) -> list[Charge]:
         """M5, S2: a hit on what another environment stored under this key."""
@@ -173,7 +229,9 @@ class TraceJudge:
         if r.p == "recur" and isinstance(r.env, int):
             self.storer[key_of(r.k)] = r.env
             self.own[r.env, key_of(r.k)] = contents_of(r.fp, r.sz)
-        return charges
+        if not isinstance(r.stored_fp, UnsetType):
+            charges.append(Charge("R4", f"contents {r.fp}", f"contents {r.stored_fp} are stored"))
+        return charges + self.addressed(r)
 
     def on_clear(self, r: ClearRecord) -> list[Charge]:
         if r.p == "recur":
@@ -189,7 +247,7 @@ class TraceJudge:
             else []
         )
         asked = [f"init:{r.env}", self.recur_of(r.env)][: r.parts]
-        told = [one.p for one in gets if one.k == r.k]
+        told = [one.p for one in gets if one.k == r.k and one.env in (UNSET, r.env)]
         found = gets[-1].hit if gets else False
         source = ("init", "recur")[r.parts - 1] if found and r.parts else None
         early = [one.hit for one in gets[:-1]]
@@ -206,18 +264,35 @@ class TraceJudge:
         """The recur pool that an environment asks: its own, where each has one."""
         return "recur" if "recur" in self.pools else f"recur:{env}"
 
-    def cleared(self, parts: int, due: set[str]) -> list[Charge]:
-        """M4: the pools cleared just now are those of the tier."""
+    def tier_cleared(self, parts: int) -> list[str]:
+        """Every recur pool, or one environment's, where each has its own."""
+        recurs = [name for name in self.pools if name.partition(":")[0] == "recur"]
+        last = self.recent[-1].p if self.recent else ""
+        return [last] if parts == 1 and last in recurs else recurs
+
+    def cleared(self, parts: int, due: list[str]) -> list[Charge]:
+        """M4: the pools cleared just now are those of the tier, one after another."""
         clears = [one.p for one in self.recent if isinstance(one, ClearRecord)]
         last = clears[-parts:] if parts else []
-        if len(last) == len(due) and set(last) == due:
+        if parts == len(due) and last == in_order(due):
             return []
-        return [Charge("M4", f"{sorted(due)} cleared", f"{sorted(last)} cleared")]
+        return [Charge("M4", f"{in_order(due)} cleared", f"{parts} of {clears} cleared")]
 
     def on_end(self) -> list[Charge]:
         if not isinstance(self.report.header, OwnHeader):
             return []
         return [charge for pool in self.pools.values() for charge in pool.unaccounted()]
+
+
+def in_order(pools: list[str]) -> list[str]:
+    """As a manager has them: init by environment, recur, wm."""
+    tiers = ("init", "recur", "wm")
+
+    def place(name: str) -> tuple[int, int]:
+        tier, _, env = name.partition(":")
+        return tiers.index(tier), int(env or 0)
+
+    return sorted(pools, key=place)
 
 
 def check_trace(path: str | Path) -> TraceReport:

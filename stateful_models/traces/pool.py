@@ -138,7 +138,7 @@ class PoolTrack:
             as_set = contents_of(r.fp, r.sz) if old is None else old.as_set
             new = Entry(key, SlotId(slot), HERE, as_set, 0 if old is None else old.priority)
             entries = (*rest, new) if r.hit else rest
-        laws = self.adopt(Get(key), came, entries, nothing)
+        laws = self.adopt(Get(key), came, entries, nothing) or {"P6"}
         wanted = "a miss" if old is None else f"a hit in slot {old.slot}, {shown(old.as_set)}"
         told = f"a hit in slot {slot}, {shown(contents_of(r.fp, r.sz))}" if r.hit else "a miss"
         return [Charge(law, wanted, told) for law in sorted(laws)] + self.identity(r, key)
@@ -170,7 +170,9 @@ class PoolTrack:
             self.pool = after
             self.number(key, number)
             return charges
+        nobody = out - {entry.key for entry in self.pool.entries}
         laws = self.adopt(op, Stored(SlotId(r.slot)), self.with_set(r, op, old, out), heap)
+        laws |= {"P3"} if nobody or not laws else set()
         self.number(key, number)
         if "P3" in laws:
             self.lost.update(dict.fromkeys(out - due, r.i))

@@ -2,10 +2,10 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeVar, cast
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import UNSET
@@ -17,11 +17,13 @@ from stateful_models.traces.format import (
     AnyRecord,
     ClearRecord,
     EndRecord,
+    EntryRecord,
     GetRecord,
     Header,
     LeavingRecord,
     LoadRecord,
     LookupRecord,
+    MarkRecord,
     OwnHeader,
     RemainsRecord,
     SetRecord,
@@ -31,6 +33,16 @@ from stateful_models.traces.format import (
     WmCopyRecord,
     kind_of,
 )
+from stateful_models.traces.order import Order
+from stateful_models.traces.ring import Ring
+from stateful_models.traces.told import (
+    KINDS_OF,
+    Dialect,
+    Telling,
+    fault_of_get,
+    fault_of_mark,
+    fault_of_priority,
+)
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 CHUNK: Final = 1 << 16
@@ -39,6 +51,12 @@ PHASE: Final[dict[type, int]] = {
     RemainsRecord: 2,
     EndRecord: 3,
 }  # of a trace; all else is 1
+EVERYBODY: Final = frozenset[Dialect]({"kvref", "manager", "legacy"})
+SLOTTED: Final = GetRecord, SetRecord, WmCopyRecord, EntryRecord
+Slotted: TypeAlias = GetRecord | SetRecord | WmCopyRecord | EntryRecord
+Check: TypeAlias = Callable[[AnyRecord], str | None]
+OF_RINGS: Final = GetRecord, SetRecord, ClearRecord, WmCopyRecord
+LEAVING_SINCE: Final = 2  # the version of kvref's traces
 T = TypeVar("T")
 
 
@@ -59,6 +77,13 @@ class TraceReader:
         self.header: Header = self._decode(HEADER, self._next())
         self.own = isinstance(self.header, OwnHeader)
         self._check_header()
+        header = self.header
+        self.dialect: Dialect = "kvref" if isinstance(header, OwnHeader) else header.path
+        self.longest = 0 if isinstance(header, OwnHeader) else header.context_length
+        self.checks = {kind: self._checks(kind) for kind in get_args(AnyRecord)}
+        self.order = Order(header) if isinstance(header, UpstreamHeader) else None
+        rings = header.pools.items() if self.dialect == "legacy" else ()
+        self.rings = {name: Ring(shape.size) for name, shape in rings}
 
     def fail(self, why: str) -> TraceError:
         return TraceError(self.path, self.number, why)
@@ -113,10 +138,29 @@ class TraceReader:
         if set(header.pools) != names:
             wrong = sorted(names ^ set(header.pools))
             raise self.fail(f"{header.env_num} environments do not go with pools {wrong[:4]}")
-        ring = {name for name, shape in header.pools.items() if shape.strategy == "ring"}
+        strategies = {shape.strategy for shape in header.pools.values()}
         legacy = isinstance(header, UpstreamHeader) and header.path == "legacy"
-        if ring != (names if legacy else set()):
+        if ("ring" in strategies) is not legacy:
             raise self.fail("strategy ring belongs to the legacy path, for every pool of it")
+        tiers = {(name.partition(":")[0], shape.size) for name, shape in header.pools.items()}
+        if len(strategies) > 1 or len(tiers) > len(("init", "recur", "wm")):
+            raise self.fail("pools of one tier of unlike sizes, or of unlike strategies")
+        if isinstance(header, UpstreamHeader):
+            self._check_upstream(header)
+
+    def _check_upstream(self, header: UpstreamHeader) -> None:
+        """What the header tells twice."""
+        built = header.pools["recur"].size, header.pools["wm"].size
+        if built != (header.wm_num_simulations * header.env_num, header.env_num):
+            raise self.fail(f"sizes {built} of recur and wm do not go with wm_num_simulations")
+        forced = header.forced_strategy or ("fifo" if header.path == "manager" else "ring")
+        if header.pools["wm"].strategy != forced:
+            raise self.fail(f"strategy {header.pools['wm'].strategy}, where {forced} is forced")
+        kv = header.kv
+        if kv.get("max_tokens") != header.context_length:
+            raise self.fail("context_length is not kv's max_tokens")
+        if int(kv.get("heads", 0)) * int(kv.get("head_dim", 0)) != header.embed_dim:
+            raise self.fail("embed_dim is not that of kv's heads")
 
     def records(self) -> Iterator[Numbered]:
         """Every record up to `end`, each checked by itself and for its place."""
@@ -140,9 +184,18 @@ class TraceReader:
             if kind is EndRecord:
                 self._check_tally(cast(EndRecord, record), seen)
             seen[kind] = seen.get(kind, 0) + 1
+            self._check_place(record)
             yield Numbered(self.number, record)
         if phase != PHASE[EndRecord]:
             raise self.fail("the file ends without its end record")
+
+    def _check_place(self, record: AnyRecord) -> None:
+        """What stands around a record must go with it."""
+        fault = None if self.order is None else self.order.fault(record)
+        if fault is None and self.rings and isinstance(record, OF_RINGS):
+            fault = self.rings[record.p].fault(record)
+        if fault is not None:
+            raise self.fail(fault)
 
     def _check_tally(self, end: EndRecord, seen: dict[type, int]) -> None:
         if not self.own:
@@ -155,38 +208,71 @@ class TraceReader:
 
     def _check(self, record: AnyRecord) -> None:
         """What the format promises of one record, and JSON alone does not."""
-        if isinstance(
-            record,
-            (
-                GetRecord,
-                SetRecord,
-                ClearRecord,
-                LeavingRecord,
-                WmCopyRecord,
-                LoadRecord,
-                RemainsRecord,
-            ),
-        ):
-            shape = self.header.pools.get(record.p)
-            if shape is None:
-                raise self.fail(f"there is no pool {record.p!r}")
-            slot = 0 if isinstance(record, (ClearRecord, LeavingRecord)) else record.slot
-            if isinstance(slot, int) and slot >= shape.size:
-                raise self.fail(f"slot {slot} in pool {record.p}, which has {shape.size}")
-            if isinstance(record, GetRecord) and record.hit is (
-                record.slot is UNSET or record.fp is UNSET
-            ):
-                told = [n for n, v in (("slot", record.slot), ("fp", record.fp)) if v is not UNSET]
-                raise self.fail(f"a get with hit={record.hit} that tells {told}")
-            if isinstance(record, (SetRecord, ClearRecord)) and self.own and record.left is UNSET:
-                raise self.fail("a record without `left`")
-        env = record.env if isinstance(record, (GetRecord, SetRecord, LookupRecord)) else UNSET
-        if isinstance(env, int) and env >= self.header.env_num:
-            raise self.fail(f"environment {env} of {self.header.env_num}")
-        if isinstance(
-            record, WmCopyRecord if self.own else (LoadRecord, LeavingRecord, RemainsRecord)
-        ):
-            raise self.fail(f"a {kind_of(type(record)).lower()} record in a {self.kind} trace")
+        for fault_of in self.checks[type(record)]:
+            fault = fault_of(record)
+            if fault is not None:
+                raise self.fail(fault)
+
+    def _checks(self, kind: type[AnyRecord]) -> tuple[Check, ...]:
+        """What is asked of each record of a kind."""
+        if self.dialect not in KINDS_OF.get(kind, EVERYBODY):
+            return (self._misplaced,)
+        pools, header = self.header.pools, self.header
+        sized = kind in (GetRecord, SetRecord, WmCopyRecord) and not self.own
+        asked: dict[Check, bool] = {
+            self._slotted: issubclass(kind, SLOTTED),
+            self._pooled: kind in (ClearRecord, LeavingRecord),
+            self._in_range: kind in (GetRecord, SetRecord, LookupRecord) and not self.own,
+            self._looked_up: kind is LookupRecord,
+            Telling(kind, self.dialect).fault: True,
+            lambda r: fault_of_get(cast(GetRecord, r), self.dialect): kind is GetRecord,
+            lambda r: fault_of_mark(cast(MarkRecord, r), header.env_num): kind is MarkRecord,
+            self._sized: sized,
+            lambda r: fault_of_priority(cast(EntryRecord, r), pools): self.own
+            and issubclass(kind, (SetRecord, EntryRecord)),
+            self._misplaced: kind is LeavingRecord and header.version < LEAVING_SINCE,
+        }
+        return tuple(check for check, due in asked.items() if due)
+
+    def _misplaced(self, record: AnyRecord) -> str:
+        kind = kind_of(type(record)).lower()
+        return f"a {kind} record in a {self.kind} trace, version {self.header.version}"
+
+    def _pooled(self, record: AnyRecord) -> str | None:
+        pool = cast(ClearRecord | LeavingRecord, record).p
+        return None if pool in self.header.pools else f"there is no pool {pool!r}"
+
+    def _slotted(self, record: AnyRecord) -> str | None:
+        one = cast(Slotted, record)
+        shape = self.header.pools.get(one.p)
+        if shape is None:
+            return f"there is no pool {one.p!r}"
+        if isinstance(one.slot, int) and one.slot >= shape.size:
+            return f"slot {one.slot} in pool {one.p}, which has {shape.size}"
+        return None
+
+    def _in_range(self, record: AnyRecord) -> str | None:
+        one = cast(GetRecord | SetRecord | LookupRecord, record)
+        if isinstance(one.env, int) and one.env >= self.header.env_num:
+            return f"environment {one.env} of {self.header.env_num}"
+        if isinstance(one, GetRecord) and one.from_env is not UNSET:
+            alone = one.p != "recur" or one.env is UNSET
+            return "a from_env where nobody is another" if alone else None
+        return None
+
+    def _looked_up(self, record: AnyRecord) -> str | None:
+        one = cast(LookupRecord, record)
+        if one.env >= self.header.env_num:
+            return f"environment {one.env} of {self.header.env_num}"
+        if self.own and (one.source is None) is not (one.fp is UNSET):
+            return "a lookup that tells contents, or none, against its `from`"
+        return None
+
+    def _sized(self, record: AnyRecord) -> str | None:
+        size = cast(GetRecord | SetRecord | WmCopyRecord, record).sz
+        if isinstance(size, int) and not 0 < size <= self.longest:
+            return f"an entry of {size} tokens, where 1 to {self.longest} are stored"
+        return None
 
     @property
     def kind(self) -> Literal["kvref", "UniZero"]:

@@ -1,0 +1,163 @@
+"""Which optional fields the three kinds of recorded run tell; whatever else is told is refused."""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Final, Literal, TypeAlias, cast
+
+import msgspec
+from msgspec import UNSET
+
+from stateful_models.traces.format import (
+    AnyRecord,
+    ClearAllRecord,
+    ClearRecord,
+    ClearRecurRecord,
+    EndRecord,
+    EntryRecord,
+    GetRecord,
+    LeavingRecord,
+    LoadRecord,
+    LookupRecord,
+    MarkRecord,
+    PoolShape,
+    Record,
+    RemainsRecord,
+    SetRecord,
+    WmCopyRecord,
+    kind_of,
+)
+
+Dialect: TypeAlias = Literal["kvref", "manager", "legacy"]
+"""kvref's own; UniZero's manager; UniZero's dictionary with its ring of slots."""
+
+OWN: Final = frozenset[Dialect]({"kvref"})
+RING: Final = frozenset[Dialect]({"legacy"})
+UPSTREAM: Final = frozenset[Dialect]({"manager", "legacy"})
+NUMBERED: Final = frozenset[Dialect]({"kvref", "manager"})
+
+TOLD_BY: Final[Mapping[type[Record], Mapping[str, frozenset[Dialect]]]] = {
+    GetRecord: {
+        "sz": UPSTREAM,
+        "env": UPSTREAM,
+        "want": UPSTREAM,
+        "want_sz": UPSTREAM,
+        "from_env": UPSTREAM,
+        "back": RING,
+        "via": UPSTREAM,
+    },
+    SetRecord: {
+        "sz": UPSTREAM,
+        "o": NUMBERED,
+        "env": UPSTREAM,
+        "ev": UPSTREAM,
+        "left": OWN,
+        "priority": OWN,
+        "stored_fp": frozenset({"manager"}),
+        "prev_slot": RING,
+        "self_ev": RING,
+        "stale_ev_slot": RING,
+        "via": UPSTREAM,
+    },
+    ClearRecord: {"left": OWN, "map_left": RING, "cursor": RING, "via": UPSTREAM},
+    LookupRecord: {"fp": OWN, "via": UPSTREAM},
+    EndRecord: {"tally": OWN},
+}
+ALWAYS: Final[Mapping[type[Record], frozenset[str]]] = {
+    SetRecord: frozenset({"sz", "o", "left"}),
+    ClearRecord: frozenset({"left", "map_left", "cursor"}),
+}
+"""Of the optional fields, those that whoever tells them tells always."""
+
+KINDS_OF: Final[Mapping[type[Record], frozenset[Dialect]]] = {
+    LoadRecord: OWN,
+    RemainsRecord: OWN,
+    LeavingRecord: OWN,
+    WmCopyRecord: RING,
+    LookupRecord: NUMBERED,
+    ClearRecurRecord: NUMBERED,
+    ClearAllRecord: NUMBERED,
+}
+"""Kinds of record that not everybody writes."""
+
+ON_A_HIT: Final[Mapping[Dialect, tuple[str, ...]]] = {
+    "kvref": ("slot", "fp", "o"),
+    "manager": ("slot", "fp", "o", "sz"),
+    "legacy": ("slot", "fp", "o", "sz"),
+}
+OF_A_HIT: Final = ("slot", "fp", "o", "sz", "want", "want_sz", "from_env", "back")
+
+
+Values: TypeAlias = Callable[[AnyRecord], tuple[object, ...]]
+
+
+def values(names: tuple[str, ...]) -> Values:
+    """These fields of a record, at once."""
+    if len(names) > 1:
+        return cast(Values, attrgetter(*names))
+    return lambda record: tuple([getattr(record, name) for name in names])
+
+
+class Telling:
+    """What one kind of record tells, in one dialect."""
+
+    def __init__(self, kind: type[Record], dialect: Dialect) -> None:
+        told = TOLD_BY.get(kind, {})
+        self.foreign = tuple(name for name, by in told.items() if dialect not in by)
+        always = ALWAYS.get(kind, frozenset())
+        self.due = tuple(name for name in told if name in always and name not in self.foreign)
+        default = {field.name: field.default for field in msgspec.structs.fields(kind)}
+        self.absent = tuple(default[name] for name in self.foreign)
+        self.of_foreign, self.of_due = values(self.foreign), values(self.due)
+
+    def fault(self, record: AnyRecord) -> str | None:
+        if self.foreign and (told := self.of_foreign(record)) != self.absent:
+            few = [n for n, t, a in zip(self.foreign, told, self.absent, strict=True) if t != a]
+            return f"a {kind_of(type(record)).lower()} record of this kind tells no {few}"
+        if self.due and UNSET in self.of_due(record):
+            return f"a record without `{self.due[self.of_due(record).index(UNSET)]}`"
+        return None
+
+
+MISSED: Final = values(OF_A_HIT)
+FOUND: Final = {dialect: values(names) for dialect, names in ON_A_HIT.items()}
+NOTHING: Final = (UNSET,) * len(OF_A_HIT)
+
+
+def fault_of_get(record: GetRecord, dialect: Dialect) -> str | None:
+    """A hit tells where and what; a miss tells nothing of that."""
+    if not record.hit:
+        if MISSED(record) == NOTHING:
+            return None
+        told = [name for name in OF_A_HIT if getattr(record, name) is not UNSET]
+        return f"a get with hit=False that tells {told}"
+    if UNSET in FOUND[dialect](record):
+        told = [name for name in ON_A_HIT[dialect] if getattr(record, name) is not UNSET]
+        return f"a get with hit=True that tells only {told}"
+    if (record.want is UNSET) is not (record.want_sz is UNSET):
+        return "want without want_sz, or the other way round"
+    return None
+
+
+def fault_of_priority(
+    record: SetRecord | EntryRecord, pools: Mapping[str, PoolShape]
+) -> str | None:
+    """A priority is told where entries have one."""
+    strategy = pools[record.p].strategy
+    if (record.priority is UNSET) is (strategy != "priority"):
+        return None
+    return f"a priority, or none, in a pool of strategy {strategy}"
+
+
+def fault_of_mark(record: MarkRecord, envs: int) -> str | None:
+    """The rows of an inference, and environments that there are."""
+    told = record.envs if isinstance(record.envs, list) else []
+    if len(set(told)) < len(told) or not all(0 <= env < envs for env in told):
+        return f"a mark of environments {told}, of {envs}"
+    if record.what == "recurrent_inference" and UNSET in (record.sim, record.n):
+        return "a recurrent_inference without `sim` or `n`"
+    if record.what == "initial_inference":
+        rows: list[Sequence[object]] = [told] if isinstance(record.envs, list) else []
+        rows += [one for one in (record.act, record.t) if isinstance(one, list)]
+        if len(rows) < 2 or any(len(one) != record.n for one in rows):
+            return "an initial_inference whose n, envs, act and t do not go together"
+    return None
