@@ -30,7 +30,7 @@ from stateful_models.traces.format import (
 )
 from stateful_models.traces.objects import OwnNumbers, SlotNumbers, UpstreamNumbers
 from stateful_models.traces.pool import POLICY, Charge, PoolTrack
-from stateful_models.traces.reader import TraceReader
+from stateful_models.traces.reader import TraceReader, rank_of_pool
 from stateful_models.traces.values import contents_of, key_of, shown
 
 KINDS: Final = {kind: kind_of(kind) for kind in get_args(AnyRecord)}
@@ -274,25 +274,14 @@ class TraceJudge:
         """M4: the pools cleared just now are those of the tier, one after another."""
         clears = [one.p for one in self.recent if isinstance(one, ClearRecord)]
         last = clears[-parts:] if parts else []
-        if parts == len(due) and last == in_order(due):
+        if parts == len(due) and last == sorted(due, key=rank_of_pool):
             return []
-        return [Charge("M4", f"{in_order(due)} cleared", f"{parts} of {clears} cleared")]
+        return [Charge("M4", f"{due} cleared", f"{parts} of {clears} cleared")]
 
     def on_end(self) -> list[Charge]:
         if not isinstance(self.report.header, OwnHeader):
             return []
         return [charge for pool in self.pools.values() for charge in pool.unaccounted()]
-
-
-def in_order(pools: list[str]) -> list[str]:
-    """As a manager has them: init by environment, recur, wm."""
-    tiers = ("init", "recur", "wm")
-
-    def place(name: str) -> tuple[int, int]:
-        tier, _, env = name.partition(":")
-        return tiers.index(tier), int(env or 0)
-
-    return sorted(pools, key=place)
 
 
 def check_trace(path: str | Path) -> TraceReport:

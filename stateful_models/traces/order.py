@@ -1,5 +1,6 @@
 """What stands next to what in a run of UniZero: calls and their parts, marks and their rows."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,7 +25,26 @@ CALLS: Final = {
     ClearRecurRecord: "clear_recur_cache",
     ClearAllRecord: "clear_all",
 }
+ROOT: Final = "initial_inference"
+VIA: Final = {
+    ROOT: "forward_initial_inference",
+    "recurrent_inference": "forward_recurrent_inference",
+}
 CLEARS: Final = {"clear_recur_cache", "clear_all"}
+WITHIN: Final[Mapping[type, Collection[str]]] = {
+    GetRecord: {"hierarchical_get"},
+    ClearRecord: CLEARS,
+    ClearAllRecord: {"clear_caches"},
+}
+DONE_BY_CALLS: Final = (
+    GetRecord,
+    SetRecord,
+    ClearRecord,
+    LookupRecord,
+    ClearRecurRecord,
+    ClearAllRecord,
+    WmCopyRecord,
+)
 
 
 class Calls:
@@ -95,45 +115,72 @@ class Rows:
     what: str = ""
     looked: list[object] = field(default_factory=list)
     stored: list[object] = field(default_factory=list)
+    missed: tuple[object, str] | None = None
 
     def take(self, record: AnyRecord) -> str | None:
         if isinstance(record, (MarkRecord, EndRecord)):
             return self.begin(record)
-        if self.what == "initial_inference":
-            self.at_the_root(record)
-        elif self.what == "recurrent_inference":
-            self.in_the_tree(record)
+        if not isinstance(record, DONE_BY_CALLS):
+            return None
+        due = VIA.get(self.what)
+        if due is None:
+            return None
+        if record.via != due and record.via not in WITHIN.get(type(record), ()):
+            return f"via {record.via or 'nothing'} in {self.what}"
+        step = self.at_the_root if self.what == ROOT else self.in_the_tree
+        fault = step(record)
         if len(self.looked) > len(self.envs) or len(self.stored) > len(self.envs):
             return self.closed()
-        return None
+        return fault
 
-    def at_the_root(self, record: AnyRecord) -> None:
+    def at_the_root(self, record: AnyRecord) -> str | None:
         if isinstance(record, GetRecord):
             self.looked.append(record.p)
         elif isinstance(record, SetRecord):
             self.stored.append(record.p)
+        return None
 
-    def in_the_tree(self, record: AnyRecord) -> None:
+    def in_the_tree(self, record: AnyRecord) -> str | None:
         if isinstance(record, GetRecord):
-            if not self.manager and record.p != "recur":
-                self.looked.append(record.env)
-        elif isinstance(record, LookupRecord):
+            return None if self.manager else self.asks(record)
+        if isinstance(record, LookupRecord):
             self.looked.append(record.env)
         elif isinstance(record, SetRecord):
             self.stored.append(record.env if record.p == "recur" else record.p)
+            return self.unasked()
+        return None
+
+    def asks(self, record: GetRecord) -> str | None:
+        """The older path: init, then recur if init missed."""
+        if record.p == "recur":
+            asked, self.missed = self.missed, None
+            return None if asked == (record.env, record.k) else f"recur asked for {record.k} first"
+        self.looked.append(record.env)
+        fault = self.unasked()
+        self.missed = None if record.hit else (record.env, record.k)
+        return fault
+
+    def unasked(self) -> str | None:
+        missed, self.missed = self.missed, None
+        return None if missed is None else f"init missed {missed[1]}, and recur was not asked"
 
     def begin(self, record: MarkRecord | EndRecord) -> str | None:
-        fault = self.closed()
+        fault = self.unasked() or self.closed() or self.searched(record)
         self.looked, self.stored, self.what = [], [], ""
         if fault is not None or isinstance(record, EndRecord):
             return fault
         self.what = record.what
         return self.marked(record)
 
+    def searched(self, record: MarkRecord | EndRecord) -> str | None:
+        """Whether the search that ends here has all its simulations."""
+        on = isinstance(record, MarkRecord) and record.what == "recurrent_inference"
+        if on or self.sim is None or self.sim + 1 == self.sims:
+            return None
+        return f"a search of {self.sim + 1} simulations, not {self.sims}"
+
     def marked(self, mark: MarkRecord) -> str | None:
         if mark.what == "initial_inference":
-            if self.sim not in (None, self.sims - 1):
-                return f"a search of {self.sim} simulations and one, not {self.sims}"
             assert isinstance(mark.act, list)
             self.envs = mark.envs if isinstance(mark.envs, list) else list(range(len(mark.act)))
             self.acts, self.sim = mark.act, None

@@ -27,7 +27,7 @@ from stateful_models.traces.format import (
     RemainsRecord,
     SetRecord,
 )
-from stateful_models.traces.live import LivePool
+from stateful_models.traces.live import Live, LivePool
 from stateful_models.traces.values import (
     HERE,
     cleared,
@@ -259,13 +259,12 @@ class PoolTrack:
     def on_load(self, r: LoadRecord) -> list[Charge]:
         if self.live.load(r, self.rank(r.priority)):
             return []
-        new = Entry(
-            key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, UNSET), self.rank(r.priority)
-        )
-        laws = self.adopt(Set(new.key, HERE), Miss(), (*self.pool.entries, new), Heap(()))
-        self.number(new.key, r.o)
-        told = [law for law in sorted(laws) if law in ("P1", "P2")]
-        return [Charge(law, "a pool that keeps the law", f"key {r.k} loaded too") for law in told]
+        full = self.size >= self.shape.size
+        law, due = ("P1", f"{self.size} entries") if full else ("P2", "one entry a key and a slot")
+        if not full:
+            live = Live(r.slot, r.fp, 0, self.rank(r.priority), r.o, 0)
+            self.live.fill([*self.live.entries.items(), (r.k, live)])
+        return [Charge(law, due, f"key {r.k} loaded into slot {r.slot} too")]
 
     def on_remains(self, r: RemainsRecord) -> list[Charge]:
         """Against what is left in eviction order, one by one."""

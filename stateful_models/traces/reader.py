@@ -60,6 +60,12 @@ LEAVING_SINCE: Final = 2  # the version of kvref's traces
 T = TypeVar("T")
 
 
+def rank_of_pool(name: str) -> tuple[int, int]:
+    """Its place among the pools of a manager: init by environment, recur, wm."""
+    tier, _, env = name.partition(":")
+    return ("init", "recur", "wm").index(tier), int(env or 0)
+
+
 class Numbered(NamedTuple):
     """A record with the line that it stood on."""
 
@@ -80,6 +86,7 @@ class TraceReader:
         header = self.header
         self.dialect: Dialect = "kvref" if isinstance(header, OwnHeader) else header.path
         self.longest = 0 if isinstance(header, OwnHeader) else header.context_length
+        self.listed = 0, (0, 0)
         self.checks = {kind: self._checks(kind) for kind in get_args(AnyRecord)}
         self.order = Order(header) if isinstance(header, UpstreamHeader) else None
         rings = header.pools.items() if self.dialect == "legacy" else ()
@@ -192,10 +199,17 @@ class TraceReader:
     def _check_place(self, record: AnyRecord) -> None:
         """What stands around a record must go with it."""
         fault = None if self.order is None else self.order.fault(record)
+        if isinstance(record, EntryRecord):
+            fault = self._listed(record)
         if fault is None and self.rings and isinstance(record, OF_RINGS):
             fault = self.rings[record.p].fault(record)
         if fault is not None:
             raise self.fail(fault)
+
+    def _listed(self, record: EntryRecord) -> str | None:
+        """Entries at the start, and at the end, are listed pool by pool."""
+        before, self.listed = self.listed, (PHASE[type(record)], rank_of_pool(record.p))
+        return f"pool {record.p} behind another" if before > self.listed else None
 
     def _check_tally(self, end: EndRecord, seen: dict[type, int]) -> None:
         if not self.own:

@@ -148,16 +148,29 @@ def fault_of_priority(
     return f"a priority, or none, in a pool of strategy {strategy}"
 
 
+OF_MARKS: Final[Mapping[str, frozenset[str]]] = {
+    "initial_inference": frozenset({"n", "envs", "act", "t"}),
+    "recurrent_inference": frozenset({"sim", "n"}),
+    "reset_collect": frozenset({"envs", "steps"}),
+    "reset_eval": frozenset({"envs", "steps"}),
+    "clear_caches": frozenset(),
+}
+"""What a mark tells, always; of `initial_inference_train` nothing is known."""
+IN_MARKS: Final = ("n", "envs", "act", "t", "sim", "steps")
+
+
 def fault_of_mark(record: MarkRecord, envs: int) -> str | None:
     """The rows of an inference, and environments that there are."""
-    told = record.envs if isinstance(record.envs, list) else []
-    if len(set(told)) < len(told) or not all(0 <= env < envs for env in told):
-        return f"a mark of environments {told}, of {envs}"
-    if record.what == "recurrent_inference" and UNSET in (record.sim, record.n):
-        return "a recurrent_inference without `sim` or `n`"
+    told = frozenset(name for name in IN_MARKS if getattr(record, name) is not UNSET)
+    due = OF_MARKS.get(record.what, told)
+    if told != due:
+        return f"a {record.what} mark that tells {sorted(told)}, not {sorted(due)}"
+    named = record.envs if isinstance(record.envs, list) else []
+    if len(set(named)) < len(named) or not all(0 <= env < envs for env in named):
+        return f"a mark of environments {named}, of {envs}"
     if record.what == "initial_inference":
-        rows: list[Sequence[object]] = [told] if isinstance(record.envs, list) else []
+        rows: list[Sequence[object]] = [named] if isinstance(record.envs, list) else []
         rows += [one for one in (record.act, record.t) if isinstance(one, list)]
-        if len(rows) < 2 or any(len(one) != record.n for one in rows):
+        if any(len(one) != record.n for one in rows):
             return "an initial_inference whose n, envs, act and t do not go together"
     return None
