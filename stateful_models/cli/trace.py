@@ -51,29 +51,17 @@ def as_data(report: TraceReport) -> TraceData:
 
 
 def show(console: Console, report: TraceReport) -> None:
-    counts, profile = report.counts, report.profile
-    console.print(
-        f"{report.path.name}: {'[green]accepted[/]' if report.accepted else '[bold red]breaks[/]'}"
-        f"{'' if report.accepted else ' ' + ', '.join(report.breaches)}"
-        f"  ({profile.policy.value} {profile.ownership.value}; {counts['Get']} gets, "
-        f"{counts['hits']} hits, {counts['Set']} sets, {counts['evicted']} evicted)",
-        highlight=False,
+    """What `str(report)` says, the breaches in a table."""
+    verdict = (
+        f"[green]{report.verdict}[/]"
+        if report.accepted
+        else report.verdict.replace("breaks", "[bold red]breaks[/]", 1)
     )
+    console.print(report.headline(verdict), highlight=False)
     if report.breaches:
         console.print(breach_table(report))
-    if report.wrong_misses:
-        removed, missed = report.wrong_misses[0]
-        console.print(
-            f"  P3 where it mattered: a key removed at record {removed} was looked up in vain at "
-            f"record {missed}; {len(report.wrong_misses)} such lookups",
-            highlight=False,
-        )
-    if report.shared_hits:
-        console.print(
-            f"  M5: {report.shared_hits} recur hits on an entry that another environment stored "
-            "(the declared channel; a breach of S2 where the contents differ)",
-            highlight=False,
-        )
+    for remark in report.remarks:
+        console.print(remark, highlight=False)
 
 
 def breach_table(report: TraceReport) -> Table:

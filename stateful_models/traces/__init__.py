@@ -1,1 +1,1 @@
-"""Recorded runs: format (every field), reader, writer, judge; pool and live follow one pool."""
+"""Recorded runs: format (every field), reader (told, order, ring), writer, judge (pool, live, objects)."""

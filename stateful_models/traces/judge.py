@@ -32,6 +32,7 @@ from stateful_models.traces.objects import OwnNumbers, SlotNumbers, UpstreamNumb
 from stateful_models.traces.pool import POLICY, Charge, PoolTrack
 from stateful_models.traces.reader import TraceReader, rank_of_pool
 from stateful_models.traces.values import contents_of, key_of, shown
+from stateful_models.traces.words import headline, remarks
 
 KINDS: Final = {kind: kind_of(kind) for kind in get_args(AnyRecord)}
 
@@ -50,6 +51,12 @@ class Breach:
     @property
     def title(self) -> str:
         return TITLES[self.law]
+
+    def __str__(self) -> str:
+        return (
+            f"  {self.law} {self.title}: {self.count:,} records, first {self.record:,} on line "
+            f"{self.line:,}: expected {self.expected}; came {self.came}"
+        )
 
 
 @dataclass
@@ -71,6 +78,22 @@ class TraceReport:
     @property
     def accepted(self) -> bool:
         return not self.breaches
+
+    def __str__(self) -> str:
+        """What `kvref trace check` prints."""
+        breaches = map(str, self.breaches.values())
+        return "\n".join([self.headline(self.verdict), *breaches, *self.remarks])
+
+    @property
+    def verdict(self) -> str:
+        return "accepted" if self.accepted else f"breaks {', '.join(self.breaches)}"
+
+    def headline(self, verdict: str) -> str:
+        return headline(self.path.name, verdict, self.profile, self.counts)
+
+    @property
+    def remarks(self) -> list[str]:
+        return list(remarks(self.wrong_misses, self.shared_hits))
 
     @property
     def profile(self) -> Profile:

@@ -166,7 +166,9 @@ class TraceReader:
         kv = header.kv
         if kv.get("max_tokens") != header.context_length:
             raise self.fail("context_length is not kv's max_tokens")
-        if int(kv.get("heads", 0)) * int(kv.get("head_dim", 0)) != header.embed_dim:
+        heads, width = kv.get("heads"), kv.get("head_dim")
+        told = heads * width if isinstance(heads, int) and isinstance(width, int) else None
+        if told != header.embed_dim:
             raise self.fail("embed_dim is not that of kv's heads")
 
     def records(self) -> Iterator[Numbered]:
@@ -232,7 +234,7 @@ class TraceReader:
         if self.dialect not in KINDS_OF.get(kind, EVERYBODY):
             return (self._misplaced,)
         pools, header = self.header.pools, self.header
-        sized = kind in (GetRecord, SetRecord, WmCopyRecord) and not self.own
+        sized = kind in (SetRecord, WmCopyRecord) and not self.own
         asked: dict[Check, bool] = {
             self._slotted: issubclass(kind, SLOTTED),
             self._pooled: kind in (ClearRecord, LeavingRecord),
@@ -283,7 +285,7 @@ class TraceReader:
         return None
 
     def _sized(self, record: AnyRecord) -> str | None:
-        size = cast(GetRecord | SetRecord | WmCopyRecord, record).sz
+        size = cast(SetRecord | WmCopyRecord, record).sz
         if isinstance(size, int) and not 0 < size <= self.longest:
             return f"an entry of {size} tokens, where 1 to {self.longest} are stored"
         return None

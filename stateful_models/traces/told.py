@@ -91,10 +91,8 @@ Values: TypeAlias = Callable[[AnyRecord], tuple[object, ...]]
 
 
 def values(names: tuple[str, ...]) -> Values:
-    """These fields of a record, at once."""
-    if len(names) > 1:
-        return cast(Values, attrgetter(*names))
-    return lambda record: tuple([getattr(record, name) for name in names])
+    """These fields of a record, at once; of fewer than two it makes no tuple."""
+    return cast(Values, attrgetter(*names))
 
 
 class Telling:
@@ -106,12 +104,13 @@ class Telling:
         always = ALWAYS.get(kind, frozenset())
         self.due = tuple(name for name in told if name in always and name not in self.foreign)
         default = {field.name: field.default for field in msgspec.structs.fields(kind)}
-        self.absent = tuple(default[name] for name in self.foreign)
-        self.of_foreign, self.of_due = values(self.foreign), values(self.due)
+        twice = self.foreign * 2 if len(self.foreign) == 1 else self.foreign
+        self.absent = tuple(default[name] for name in twice)
+        self.of_foreign, self.of_due = values(twice or ("i",)), values((*self.due, "i"))
 
     def fault(self, record: AnyRecord) -> str | None:
         if self.foreign and (told := self.of_foreign(record)) != self.absent:
-            few = [n for n, t, a in zip(self.foreign, told, self.absent, strict=True) if t != a]
+            few = [n for n, t, a in zip(self.foreign, told, self.absent, strict=False) if t != a]
             return f"a {kind_of(type(record)).lower()} record of this kind tells no {few}"
         if self.due and UNSET in self.of_due(record):
             return f"a record without `{self.due[self.of_due(record).index(UNSET)]}`"

@@ -72,7 +72,7 @@ SEED: Final = 12
 
 
 def structs() -> Mapping[str, type[msgspec.Struct]]:
-    kinds = (*KINDS, OwnHeader, UpstreamHeader)
+    kinds: list[type[msgspec.Struct]] = [*KINDS, OwnHeader, UpstreamHeader]
     return {**PARTS, **{str(kind.__struct_config__.tag): kind for kind in kinds}}
 
 
