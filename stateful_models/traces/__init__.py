@@ -1,1 +1,1 @@
-"""Recorded runs: format (every field), reader (told, order, ring), writer, judge (pool, live, objects)."""
+"""Recorded runs: format (all fields), reader (told, order, ring), judge (pool, objects), writer."""

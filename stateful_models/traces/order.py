@@ -1,8 +1,8 @@
 """What stands next to what in a run of UniZero: calls and their parts, marks and their rows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias, cast
 
 from msgspec import UNSET
 
@@ -36,15 +36,14 @@ WITHIN: Final[Mapping[type, Collection[str]]] = {
     ClearRecord: CLEARS,
     ClearAllRecord: {"clear_caches"},
 }
-DONE_BY_CALLS: Final = (
-    GetRecord,
-    SetRecord,
-    ClearRecord,
-    LookupRecord,
-    ClearRecurRecord,
-    ClearAllRecord,
-    WmCopyRecord,
+Done: TypeAlias = (
+    ClearRecord
+    | ClearRecurRecord
+    | ClearAllRecord
+    | WmCopyRecord
+    | (GetRecord | SetRecord | LookupRecord)
 )
+Check: TypeAlias = Callable[[AnyRecord], str | None]
 
 
 class Calls:
@@ -57,17 +56,30 @@ class Calls:
         self.open = ""
         self.parts = 0
 
-    def take(self, record: AnyRecord) -> str | None:
-        if isinstance(record, GetRecord):
-            if record.via == "hierarchical_get":
-                return self.part(record.via)
-            if record.env is not UNSET:
-                return "a lookup for an environment, and no hierarchical_get"
-        elif isinstance(record, (LookupRecord, ClearRecurRecord, ClearAllRecord)):
-            return self.whole(CALLS[type(record)], record.parts)
-        elif isinstance(record, ClearRecord) and record.via in CLEARS:
+    def of(self, kind: type[AnyRecord]) -> Check:
+        """What is asked of each record of a kind."""
+        asked = {
+            GetRecord: self.on_get,
+            ClearRecord: self.on_clear,
+            **dict.fromkeys(CALLS, self.on_call),
+        }
+        return cast(Check, asked.get(kind, self.on_other))
+
+    def on_get(self, record: GetRecord) -> str | None:
+        if record.via == "hierarchical_get":
             return self.part(record.via)
+        if record.env is not UNSET:
+            return "a lookup for an environment, and no hierarchical_get"
+        return self.on_other(record)
+
+    def on_clear(self, record: ClearRecord) -> str | None:
+        return self.part(record.via) if record.via in CLEARS else self.on_other(record)
+
+    def on_other(self, _record: AnyRecord) -> str | None:
         return f"{self.parts} parts of {self.open} without its record" if self.open else None
+
+    def on_call(self, record: LookupRecord | ClearRecurRecord | ClearAllRecord) -> str | None:
+        return self.whole(CALLS[type(record)], record.parts)
 
     def part(self, call: str) -> str | None:
         if self.open not in ("", call):
@@ -89,6 +101,9 @@ class Copies:
     def __init__(self) -> None:
         self.copying: bool | None = None
         self.due = False
+
+    def of(self, _kind: type[AnyRecord]) -> Check:
+        return self.take
 
     def take(self, record: AnyRecord) -> str | None:
         copy, due = isinstance(record, WmCopyRecord), self.due
@@ -113,50 +128,57 @@ class Rows:
     acts: list[object] = field(default_factory=list)
     sim: int | None = None
     what: str = ""
+    via: str = ""
     looked: list[object] = field(default_factory=list)
     stored: list[object] = field(default_factory=list)
     missed: tuple[object, str] | None = None
 
-    def take(self, record: AnyRecord) -> str | None:
-        if isinstance(record, (MarkRecord, EndRecord)):
-            return self.begin(record)
-        if not isinstance(record, DONE_BY_CALLS):
-            return None
-        due = VIA.get(self.what)
-        if due is None:
-            return None
-        if record.via != due and record.via not in WITHIN.get(type(record), ()):
-            return f"via {record.via or 'nothing'} in {self.what}"
-        step = self.at_the_root if self.what == ROOT else self.in_the_tree
-        fault = step(record)
-        if len(self.looked) > len(self.envs) or len(self.stored) > len(self.envs):
-            return self.closed()
-        return fault
+    def of(self, kind: type[AnyRecord]) -> Check:
+        """What is asked of each record of a kind."""
+        asked = {
+            GetRecord: self.on_get,
+            SetRecord: self.on_set,
+            LookupRecord: self.on_lookup,
+            MarkRecord: self.begin,
+            EndRecord: self.begin,
+        }
+        return cast(Check, asked.get(kind, self.done_here))
 
-    def at_the_root(self, record: AnyRecord) -> str | None:
-        if isinstance(record, GetRecord):
-            self.looked.append(record.p)
-        elif isinstance(record, SetRecord):
-            self.stored.append(record.p)
-        return None
+    def done_here(self, record: Done) -> str | None:
+        """Whether it was done by the inference that it stands in."""
+        if not self.via or record.via == self.via or record.via in WITHIN.get(type(record), ()):
+            return None
+        return f"via {record.via or 'nothing'} in {self.what}"
 
-    def in_the_tree(self, record: AnyRecord) -> str | None:
-        if isinstance(record, GetRecord):
-            return None if self.manager else self.asks(record)
-        if isinstance(record, LookupRecord):
-            self.looked.append(record.env)
-        elif isinstance(record, SetRecord):
-            self.stored.append(record.env if record.p == "recur" else record.p)
-            return self.unasked()
-        return None
+    def on_get(self, record: GetRecord) -> str | None:
+        if self.via and record.via not in ("hierarchical_get", self.via):
+            return self.done_here(record)
+        if self.what == ROOT:
+            return self.row(self.looked, record.p)
+        return self.asks(record) if self.via and not self.manager else None
+
+    def on_lookup(self, record: LookupRecord) -> str | None:
+        if not self.via:
+            return None
+        return self.done_here(record) or self.row(self.looked, record.env)
+
+    def on_set(self, record: SetRecord) -> str | None:
+        if not self.via:
+            return None
+        told = record.p if self.what == ROOT or record.p != "recur" else record.env
+        return self.done_here(record) or self.unasked() or self.row(self.stored, told)
+
+    def row(self, rows: list[object], told: object) -> str | None:
+        """One more; never more than there are."""
+        rows.append(told)
+        return self.closed() if len(rows) > len(self.envs) else None
 
     def asks(self, record: GetRecord) -> str | None:
         """The older path: init, then recur if init missed."""
         if record.p == "recur":
             asked, self.missed = self.missed, None
             return None if asked == (record.env, record.k) else f"recur asked for {record.k} first"
-        self.looked.append(record.env)
-        fault = self.unasked()
+        fault = self.unasked() or self.row(self.looked, record.env)
         self.missed = None if record.hit else (record.env, record.k)
         return fault
 
@@ -166,10 +188,10 @@ class Rows:
 
     def begin(self, record: MarkRecord | EndRecord) -> str | None:
         fault = self.unasked() or self.closed() or self.searched(record)
-        self.looked, self.stored, self.what = [], [], ""
+        self.looked, self.stored, self.what, self.via = [], [], "", ""
         if fault is not None or isinstance(record, EndRecord):
             return fault
-        self.what = record.what
+        self.what, self.via = record.what, VIA.get(record.what, "")
         return self.marked(record)
 
     def searched(self, record: MarkRecord | EndRecord) -> str | None:
@@ -209,19 +231,7 @@ class Rows:
         )
 
 
-class Order:
+def order_of(header: UpstreamHeader) -> tuple[Calls | Copies, Rows]:
     """Every promise of this kind, of one run."""
-
-    def __init__(self, header: UpstreamHeader) -> None:
-        manager = header.path == "manager"
-        self.followed: tuple[Calls | Copies | Rows, ...] = (
-            Calls() if manager else Copies(),
-            Rows(manager, header.sims_per_search),
-        )
-
-    def fault(self, record: AnyRecord) -> str | None:
-        for one in self.followed:
-            fault = one.take(record)
-            if fault is not None:
-                return fault
-        return None
+    manager = header.path == "manager"
+    return Calls() if manager else Copies(), Rows(manager, header.sims_per_search)

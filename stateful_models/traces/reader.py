@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
@@ -33,7 +33,7 @@ from stateful_models.traces.format import (
     WmCopyRecord,
     kind_of,
 )
-from stateful_models.traces.order import Order
+from stateful_models.traces.order import Check, order_of
 from stateful_models.traces.ring import Ring
 from stateful_models.traces.told import (
     KINDS_OF,
@@ -54,7 +54,6 @@ PHASE: Final[dict[type, int]] = {
 EVERYBODY: Final = frozenset[Dialect]({"kvref", "manager", "legacy"})
 SLOTTED: Final = GetRecord, SetRecord, WmCopyRecord, EntryRecord
 Slotted: TypeAlias = GetRecord | SetRecord | WmCopyRecord | EntryRecord
-Check: TypeAlias = Callable[[AnyRecord], str | None]
 OF_RINGS: Final = GetRecord, SetRecord, ClearRecord, WmCopyRecord
 LEAVING_SINCE: Final = 2  # the version of kvref's traces
 T = TypeVar("T")
@@ -87,10 +86,10 @@ class TraceReader:
         self.dialect: Dialect = "kvref" if isinstance(header, OwnHeader) else header.path
         self.longest = 0 if isinstance(header, OwnHeader) else header.context_length
         self.listed = 0, (0, 0)
-        self.checks = {kind: self._checks(kind) for kind in get_args(AnyRecord)}
-        self.order = Order(header) if isinstance(header, UpstreamHeader) else None
+        self.order = order_of(header) if isinstance(header, UpstreamHeader) else ()
         rings = header.pools.items() if self.dialect == "legacy" else ()
         self.rings = {name: Ring(shape.size) for name, shape in rings}
+        self.checks = {kind: self._checks(kind) for kind in get_args(AnyRecord)}
 
     def fail(self, why: str) -> TraceError:
         return TraceError(self.path, self.number, why)
@@ -193,25 +192,15 @@ class TraceReader:
             if kind is EndRecord:
                 self._check_tally(cast(EndRecord, record), seen)
             seen[kind] = seen.get(kind, 0) + 1
-            self._check_place(record)
             yield Numbered(self.number, record)
         if phase != PHASE[EndRecord]:
             raise self.fail("the file ends without its end record")
 
-    def _check_place(self, record: AnyRecord) -> None:
-        """What stands around a record must go with it."""
-        fault = None if self.order is None else self.order.fault(record)
-        if isinstance(record, EntryRecord):
-            fault = self._listed(record)
-        if fault is None and self.rings and isinstance(record, OF_RINGS):
-            fault = self.rings[record.p].fault(record)
-        if fault is not None:
-            raise self.fail(fault)
-
-    def _listed(self, record: EntryRecord) -> str | None:
+    def _listed(self, record: AnyRecord) -> str | None:
         """Entries at the start, and at the end, are listed pool by pool."""
-        before, self.listed = self.listed, (PHASE[type(record)], rank_of_pool(record.p))
-        return f"pool {record.p} behind another" if before > self.listed else None
+        pool = cast(EntryRecord, record).p
+        before, self.listed = self.listed, (PHASE[type(record)], rank_of_pool(pool))
+        return f"pool {pool} behind another" if before > self.listed else None
 
     def _check_tally(self, end: EndRecord, seen: dict[type, int]) -> None:
         if not self.own:
@@ -230,25 +219,32 @@ class TraceReader:
                 raise self.fail(fault)
 
     def _checks(self, kind: type[AnyRecord]) -> tuple[Check, ...]:
-        """What is asked of each record of a kind."""
+        """What is asked of each record of a kind: of itself, then of what stands around it."""
         if self.dialect not in KINDS_OF.get(kind, EVERYBODY):
             return (self._misplaced,)
         pools, header = self.header.pools, self.header
-        sized = kind in (SetRecord, WmCopyRecord) and not self.own
+        telling = Telling(kind, self.dialect)
         asked: dict[Check, bool] = {
             self._slotted: issubclass(kind, SLOTTED),
             self._pooled: kind in (ClearRecord, LeavingRecord),
-            self._in_range: kind in (GetRecord, SetRecord, LookupRecord) and not self.own,
+            self._in_range: kind in (GetRecord, SetRecord) and not self.own,
             self._looked_up: kind is LookupRecord,
-            Telling(kind, self.dialect).fault: True,
+            telling.fault: bool(telling.foreign or telling.due),
             lambda r: fault_of_get(cast(GetRecord, r), self.dialect): kind is GetRecord,
             lambda r: fault_of_mark(cast(MarkRecord, r), header.env_num): kind is MarkRecord,
-            self._sized: sized,
+            self._sized: kind in (SetRecord, WmCopyRecord) and not self.own,
             lambda r: fault_of_priority(cast(EntryRecord, r), pools): self.own
             and issubclass(kind, (SetRecord, EntryRecord)),
             self._misplaced: kind is LeavingRecord and header.version < LEAVING_SINCE,
+            self._listed: issubclass(kind, EntryRecord),
+            **{one.of(kind): True for one in self.order},
+            self._ringed: self.dialect == "legacy" and issubclass(kind, OF_RINGS),
         }
         return tuple(check for check, due in asked.items() if due)
+
+    def _ringed(self, record: AnyRecord) -> str | None:
+        one = cast(GetRecord | SetRecord | ClearRecord | WmCopyRecord, record)
+        return self.rings[one.p].fault(one)
 
     def _misplaced(self, record: AnyRecord) -> str:
         kind = kind_of(type(record)).lower()
@@ -268,12 +264,9 @@ class TraceReader:
         return None
 
     def _in_range(self, record: AnyRecord) -> str | None:
-        one = cast(GetRecord | SetRecord | LookupRecord, record)
+        one = cast(GetRecord | SetRecord, record)
         if isinstance(one.env, int) and one.env >= self.header.env_num:
             return f"environment {one.env} of {self.header.env_num}"
-        if isinstance(one, GetRecord) and one.from_env is not UNSET:
-            alone = one.p != "recur" or one.env is UNSET
-            return "a from_env where nobody is another" if alone else None
         return None
 
     def _looked_up(self, record: AnyRecord) -> str | None:

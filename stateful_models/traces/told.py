@@ -134,6 +134,8 @@ def fault_of_get(record: GetRecord, dialect: Dialect) -> str | None:
         return f"a get with hit=True that tells only {told}"
     if (record.want is UNSET) is not (record.want_sz is UNSET):
         return "want without want_sz, or the other way round"
+    if record.from_env is not UNSET and (record.p != "recur" or record.env is UNSET):
+        return "a from_env where nobody is another"
     return None
 
 
