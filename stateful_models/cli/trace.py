@@ -8,9 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from stateful_models.cli.console import JsonFile, complain, fresh_json, output, refuse, write_json
+from stateful_models.cli.console import complain, output, refuse, writable, write_json
 from stateful_models.reports.data import FORM, BreachData, TraceData, TraceDocument, written
-from stateful_models.reports.fitted import Fitted
 from stateful_models.traces.format import TraceError, UpstreamHeader
 from stateful_models.traces.judge import TraceReport, check_trace
 
@@ -52,14 +51,13 @@ def as_data(report: TraceReport) -> TraceData:
 
 
 def show(console: Console, report: TraceReport) -> None:
-    counts, profile = report.counts, report.profile
-    console.print(
-        f"{report.path.name}: {'[green]accepted[/]' if report.accepted else '[bold red]breaks[/]'}"
-        f"{'' if report.accepted else ' ' + ', '.join(report.breaches)}"
-        f"  ({profile.policy.value} {profile.ownership.value}; {counts['Get']} gets, "
-        f"{counts['hits']} hits, {counts['Set']} sets, {counts['evicted']} evicted)",
-        highlight=False,
+    """What `str(report)` says, the breaches in a table."""
+    verdict = (
+        f"[green]{report.verdict}[/]"
+        if report.accepted
+        else report.verdict.replace("breaks", "[bold red]breaks[/]", 1)
     )
+    console.print(report.headline(verdict), highlight=False)
     if report.breaches:
         console.print(Fitted(breach_table(report)))
     for remark in report.remarks:
@@ -81,14 +79,14 @@ def breach_table(report: TraceReport) -> Table:
 @traces.command("check")
 def check_command(
     files: Annotated[list[Path], typer.Argument(help="Traces, gzip or plain.")],
-    json: JsonFile = None,
+    json: Annotated[Path | None, typer.Option(help="Write the verdicts to this file.")] = None,
 ) -> None:
     """Judge recorded runs against the laws. Status 1 if one breaks a law, 2 if one is no trace.
 
     What is no trace is named on standard error, and the others are judged all the same.
     """
-    json = fresh_json(json)
-    console, reports = output(json), list[TraceReport]()
+    writable(json)
+    console, reports = output(), list[TraceReport]()
     for file in files:
         try:
             reports.append(check_trace(file))
@@ -127,4 +125,4 @@ def info_command(file: Annotated[Path, typer.Argument(help="A trace, gzip or pla
         if report.counts[name]:
             table.add_row(what, f"{report.counts[name]:,}")
     table.add_row("verdict", "accepted" if report.accepted else " ".join(report.breaches))
-    console.print(Fitted(table))
+    console.print(table)

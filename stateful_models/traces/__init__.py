@@ -1,1 +1,1 @@
-"""Recorded runs: format (every field), reader, writer, judge; pool and live follow one pool."""
+"""Recorded runs: format (all fields), reader (told, order, ring), judge (pool, objects), writer."""

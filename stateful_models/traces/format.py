@@ -48,7 +48,7 @@ class UpstreamHeader(
     version: Literal[1]
     trace: str
     upstream: str
-    commit: str
+    commit: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
     path: Literal["manager", "legacy"]
     env_num: Envs
     pools: dict[str, PoolShape]
@@ -174,7 +174,14 @@ class WmCopyRecord(Record, tag="wm_copy", frozen=True, kw_only=True):
 
 
 class MarkRecord(Record, tag="mark", frozen=True, kw_only=True):
-    what: str
+    what: Literal[
+        "initial_inference",
+        "recurrent_inference",
+        "initial_inference_train",
+        "reset_collect",
+        "reset_eval",
+        "clear_caches",
+    ]
     n: Count | UnsetType = UNSET
     envs: list[int] | UnsetType | None = UNSET
     act: list[object] | UnsetType = UNSET

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, assert_never, get_args
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from spec.laws import TITLES
 from spec.ops import Contents, Key
@@ -28,9 +28,11 @@ from stateful_models.traces.format import (
     WmCopyRecord,
     kind_of,
 )
+from stateful_models.traces.objects import OwnNumbers, SlotNumbers, UpstreamNumbers
 from stateful_models.traces.pool import POLICY, Charge, PoolTrack
-from stateful_models.traces.reader import TraceReader
+from stateful_models.traces.reader import TraceReader, rank_of_pool
 from stateful_models.traces.values import contents_of, key_of, shown
+from stateful_models.traces.words import headline, remarks
 
 KINDS: Final = {kind: kind_of(kind) for kind in get_args(AnyRecord)}
 
@@ -50,6 +52,12 @@ class Breach:
     def title(self) -> str:
         return TITLES[self.law]
 
+    def __str__(self) -> str:
+        return (
+            f"  {self.law} {self.title}: {self.count:,} records, first {self.record:,} on line "
+            f"{self.line:,}: expected {self.expected}; came {self.came}"
+        )
+
 
 @dataclass
 class TraceReport:
@@ -67,42 +75,25 @@ class TraceReport:
     shared_hits: int = 0
     wrong_misses: list[tuple[int, int]] = field(default_factory=list)
 
-    def __str__(self) -> str:
-        """The verdict in a line, then a line for each law broken and for what goes with it."""
-        laws = ", ".join(self.breaches)
-        counts, profile = self.counts, self.profile
-        lines = [
-            f"{self.path.name}: {f'breaks {laws}' if laws else 'accepted'}"
-            f"  ({profile.policy.value} {profile.ownership.value}; {counts['Get']} gets, "
-            f"{counts['hits']} hits, {counts['Set']} sets, {counts['evicted']} evicted)"
-        ]
-        lines += [
-            f"  {b.law} {b.title}: {b.count:,} records, first record {b.record:,} "
-            f"(line {b.line:,}): expected {b.expected}; came {b.came}"
-            for b in self.breaches.values()
-        ]
-        return "\n".join([*lines, *self.remarks])
-
-    @property
-    def remarks(self) -> list[str]:
-        """What is said beside the verdict."""
-        lines = list[str]()
-        if self.wrong_misses:
-            removed, missed = self.wrong_misses[0]
-            lines.append(
-                f"  P3 where it mattered: a key removed at record {removed} was looked up in vain "
-                f"at record {missed}; {len(self.wrong_misses)} such lookups"
-            )
-        if self.shared_hits:
-            lines.append(
-                f"  M5: {self.shared_hits} recur hits on an entry that another environment stored "
-                "(the declared channel; a breach of S2 where the contents differ)"
-            )
-        return lines
-
     @property
     def accepted(self) -> bool:
         return not self.breaches
+
+    def __str__(self) -> str:
+        """What `kvref trace check` prints."""
+        breaches = map(str, self.breaches.values())
+        return "\n".join([self.headline(self.verdict), *breaches, *self.remarks])
+
+    @property
+    def verdict(self) -> str:
+        return "accepted" if self.accepted else f"breaks {', '.join(self.breaches)}"
+
+    def headline(self, verdict: str) -> str:
+        return headline(self.path.name, verdict, self.profile, self.counts)
+
+    @property
+    def remarks(self) -> list[str]:
+        return list(remarks(self.wrong_misses, self.shared_hits))
 
     @property
     def profile(self) -> Profile:
@@ -127,20 +118,24 @@ class TraceJudge:
     """Follows one trace, pool by pool."""
 
     def __init__(self, reader: TraceReader) -> None:
+        self.reader = reader
         self.report = TraceReport(reader.path, reader.header)
-        private = copies(self.report.profile)
+        private = self.private = copies(self.report.profile)
         shapes = reader.header.pools.items()
         self.pools = {name: PoolTrack.of(name, shape, private) for name, shape in shapes}
+        own = isinstance(reader.header, OwnHeader)
+        self.numbers = OwnNumbers() if own else UpstreamNumbers()
+        self.slots = SlotNumbers() if reader.dialect == "legacy" else None
         self.recent: list[GetRecord | ClearRecord] = []
         self.storer: dict[Key, int] = {}
         self.own: dict[tuple[int, Key], Contents] = {}
-        self.copied = 0
-        header = reader.header
-        self.batched = not isinstance(header, OwnHeader) and header.path == "manager"
 
     def take(self, record: AnyRecord, line: int) -> None:
         self.report.counts[KINDS[type(record)]] += 1
-        charges = self.owed(record) + self.judge(record)
+        charges = self.judge(record)
+        fault = self.numbers.fault(record)
+        if fault is not None:
+            raise self.reader.fail(fault)
         if charges:
             self.report.charge(charges, record.i, line)
         if not isinstance(record, (GetRecord, ClearRecord)):
@@ -151,12 +146,24 @@ class TraceJudge:
         else:
             self.recent = [record]
 
+    def sharing(self, record: SetRecord | LoadRecord) -> list[Charge]:
+        """R1: a copy is an object of its own. R4: one object has the same contents everywhere."""
+        held = self.numbers.shared(record)
+        if held is None:
+            return []
+        if self.private:
+            return [Charge("R1", "an object of its own", f"object {record.o}, stored already")]
+        again = held.times == 1 and self.pools[record.p].object(key_of(record.k)) == record.o
+        if again or held.fp == record.fp:
+            return []
+        return [Charge("R4", f"object {record.o} with {held.fp}", f"it with {record.fp}")]
+
     def judge(self, record: AnyRecord) -> list[Charge]:
         match record:
             case GetRecord():
                 return self.on_get(record)
             case SetRecord():
-                return self.on_set(record)
+                return self.sharing(record) + self.on_set(record)
             case ClearRecord():
                 return self.on_clear(record)
             case LeavingRecord():
@@ -164,13 +171,11 @@ class TraceJudge:
             case LookupRecord():
                 return self.on_lookup(record)
             case ClearRecurRecord(parts=parts):
-                return self.cleared(
-                    parts, {name for name in self.pools if name.startswith("recur")}
-                )
+                return self.cleared(parts, self.tier_cleared(parts))
             case ClearAllRecord(parts=parts):
-                return self.cleared(parts, set(self.pools))
+                return self.cleared(parts, [*self.pools])
             case LoadRecord():
-                return self.pools[record.p].on_load(record)
+                return self.sharing(record) + self.pools[record.p].on_load(record)
             case RemainsRecord():
                 return self.pools[record.p].on_remains(record)
             case EndRecord():
@@ -183,14 +188,48 @@ class TraceJudge:
                 assert_never(record)
 
     def on_get(self, r: GetRecord) -> list[Charge]:
-        pool, key = self.pools[r.p], key_of(r.k)
+        pool = self.pools[r.p]
         self.report.counts["hits"] += r.hit
-        if not r.hit and key in pool.lost:
-            self.report.wrong_misses.append((pool.lost[key], r.i))
+        if pool.lost and not r.hit and key_of(r.k) in pool.lost:
+            self.report.wrong_misses.append((pool.lost[key_of(r.k)], r.i))
+        if r.hit and not isinstance(self.report.header, OwnHeader):
+            self.agrees(r)
         charges = pool.on_get(r)
         if r.p == "recur" and r.hit and isinstance(r.env, int):
-            charges += self.shared(r.env, key)
-        return charges
+            charges += self.shared(r.env, key_of(r.k))
+        if self.slots is not None and r.hit:
+            differs = self.slots.differs(r)
+            charges += [] if differs is None else [Charge("R1", *differs)]
+        return charges + self.addressed(r)
+
+    def addressed(self, r: GetRecord | SetRecord) -> list[Charge]:
+        """M1: what is done for an environment is done in a pool that it may use."""
+        if isinstance(r.env, UnsetType) or r.p == "recur":
+            return []
+        tier, apart, number = r.p.partition(":")
+        if not apart or r.env == int(number):
+            return []
+        return [Charge("M1", f"pool {tier}:{r.env} for environment {r.env}", f"pool {r.p}")]
+
+    def agrees(self, r: GetRecord) -> None:
+        """What a hit tells of the store before it is what that store told."""
+        live = self.pools[r.p].live.entries.get(r.k)
+        if live is not None and (r.want is not UNSET or live.fp != r.fp or live.size != r.sz):
+            same = (live.fp, live.size) == (r.fp, r.sz)
+            if (r.want, r.want_sz) != ((UNSET, UNSET) if same else (live.fp, live.size)):
+                raise self.reader.fail(f"want {r.want}, {r.want_sz} where {live.fp} was stored")
+        if r.p == "recur" and isinstance(r.env, int):
+            storer = self.storer.get(key_of(r.k), r.env)
+            if r.from_env != (UNSET if storer == r.env else storer):
+                raise self.reader.fail(f"from_env {r.from_env} where {storer} stored last")
+
+    def on_copy(self, r: WmCopyRecord) -> list[Charge]:
+        """R4: a working copy is what the lookup before it delivered."""
+        found = self.recent[-1]  # a hit, as the reader has seen
+        if not isinstance(found, GetRecord) or (found.fp, found.sz) == (r.fp, r.sz):
+            return []
+        told = shown(contents_of(found.fp, found.sz)), shown(contents_of(r.fp, r.sz))
+        return [Charge("R4", f"a copy of {told[0]}", told[1])]
 
     def shared(self, env: int, key: Key) -> list[Charge]:
         """M5, S2: a hit on what another environment stored under this key."""
@@ -213,23 +252,15 @@ class TraceJudge:
         if r.p == "recur" and isinstance(r.env, int):
             self.storer[key_of(r.k)] = r.env
             self.own[r.env, key_of(r.k)] = contents_of(r.fp, r.sz)
-        return charges
+        if not isinstance(r.stored_fp, UnsetType):
+            charges.append(Charge("R4", f"contents {r.fp}", f"contents {r.stored_fp} are stored"))
+        return charges + self.addressed(r)
 
     def on_clear(self, r: ClearRecord) -> list[Charge]:
         if r.p == "recur":
             self.storer.clear()
             self.own.clear()
         return self.pools[r.p].on_clear(r)
-
-    def owed(self, record: AnyRecord) -> list[Charge]:
-        """M3: UniZero's managers ask for a row of a batch (`env`) in hierarchical lookups only."""
-        last = self.recent[-1] if self.batched and self.recent else None
-        if not isinstance(last, GetRecord) or last.env is UNSET or isinstance(record, LookupRecord):
-            return []
-        goes_on = isinstance(record, GetRecord) and (record.p, record.k) == ("recur", last.k)
-        if goes_on and not last.hit and last.p != "recur":
-            return []
-        return [Charge("M3", f"the lookup of key {last.k} ends", "it does not")]
 
     def on_lookup(self, r: LookupRecord) -> list[Charge]:
         """M3: init, then recur if init missed; the answer is theirs."""
@@ -252,29 +283,23 @@ class TraceJudge:
             return [Charge("M3", f"the entry found, {due}", f"another value, {r.fp}")]
         return []
 
-    def on_copy(self, r: WmCopyRecord) -> list[Charge]:
-        """The legacy path copies each hit into the next slot of the wm ring."""
-        due, self.copied = self.copied, (r.slot + 1) % self.pools[r.p].shape.size
-        charges = [] if r.slot == due else [Charge("P4", f"slot {due}", f"slot {r.slot}")]
-        last = self.recent[-1] if self.recent else None
-        came = shown(contents_of(r.fp, r.sz))
-        if not isinstance(last, GetRecord) or not last.hit:
-            return [*charges, Charge("R4", "a hit before its copy", came)]
-        if (last.fp, last.sz) != (r.fp, r.sz):
-            charges.append(Charge("R4", shown(contents_of(last.fp, last.sz)), came))
-        return charges
-
     def recur_of(self, env: int) -> str:
         """The recur pool that an environment asks: its own, where each has one."""
         return "recur" if "recur" in self.pools else f"recur:{env}"
 
-    def cleared(self, parts: int, due: set[str]) -> list[Charge]:
-        """M4: the pools cleared just now are those of the tier."""
+    def tier_cleared(self, parts: int) -> list[str]:
+        """Every recur pool, or one environment's, where each has its own."""
+        recurs = [name for name in self.pools if name.partition(":")[0] == "recur"]
+        last = self.recent[-1].p if self.recent else ""
+        return [last] if parts == 1 and last in recurs else recurs
+
+    def cleared(self, parts: int, due: list[str]) -> list[Charge]:
+        """M4: the pools cleared just now are those of the tier, one after another."""
         clears = [one.p for one in self.recent if isinstance(one, ClearRecord)]
         last = clears[-parts:] if parts else []
-        if parts == len(last) == len(due) and set(last) == due:
+        if parts == len(due) and last == sorted(due, key=rank_of_pool):
             return []
-        return [Charge("M4", f"{sorted(due)} cleared", f"{sorted(last)} of {parts} cleared")]
+        return [Charge("M4", f"{due} cleared", f"{parts} of {clears} cleared")]
 
     def on_end(self) -> list[Charge]:
         if not isinstance(self.report.header, OwnHeader):

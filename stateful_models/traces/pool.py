@@ -27,7 +27,7 @@ from stateful_models.traces.format import (
     RemainsRecord,
     SetRecord,
 )
-from stateful_models.traces.live import LivePool
+from stateful_models.traces.live import Live, LivePool
 from stateful_models.traces.values import (
     HERE,
     cleared,
@@ -138,7 +138,7 @@ class PoolTrack:
             as_set = contents_of(r.fp, r.sz) if old is None else old.as_set
             new = Entry(key, SlotId(slot), HERE, as_set, 0 if old is None else old.priority)
             entries = (*rest, new) if r.hit else rest
-        laws = self.adopt(Get(key), came, entries, nothing)
+        laws = self.adopt(Get(key), came, entries, nothing) or {"P6"}
         wanted = "a miss" if old is None else f"a hit in slot {old.slot}, {shown(old.as_set)}"
         told = f"a hit in slot {slot}, {shown(contents_of(r.fp, r.sz))}" if r.hit else "a miss"
         return [Charge(law, wanted, told) for law in sorted(laws)] + self.identity(r, key)
@@ -171,7 +171,9 @@ class PoolTrack:
             self.pool = after
             self.number(key, number)
             return charges
+        nobody = out - {entry.key for entry in self.pool.entries}
         laws = self.adopt(op, Stored(SlotId(r.slot)), self.with_set(r, op, old, out), heap)
+        laws |= {"P3"} if nobody or not laws else set()
         self.number(key, number)
         if "P3" in laws:
             self.lost.update(dict.fromkeys(out - due, r.i))
@@ -264,13 +266,12 @@ class PoolTrack:
     def on_load(self, r: LoadRecord) -> list[Charge]:
         if self.live.load(r, self.rank(r.priority)):
             return []
-        new = Entry(
-            key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, UNSET), self.rank(r.priority)
-        )
-        laws = self.adopt(Set(new.key, HERE), Miss(), (*self.pool.entries, new), Heap(()))
-        self.number(new.key, r.o)
-        told = [law for law in sorted(laws) if law in ("P1", "P2")]
-        return [Charge(law, "a pool that keeps the law", f"key {r.k} loaded too") for law in told]
+        full = self.size >= self.shape.size
+        law, due = ("P1", f"{self.size} entries") if full else ("P2", "one entry a key and a slot")
+        if not full:
+            live = Live(r.slot, r.fp, 0, self.rank(r.priority), r.o, 0)
+            self.live.fill([*self.live.entries.items(), (r.k, live)])
+        return [Charge(law, due, f"key {r.k} loaded into slot {r.slot} too")]
 
     def on_remains(self, r: RemainsRecord) -> list[Charge]:
         """Against what is left in eviction order, one by one."""

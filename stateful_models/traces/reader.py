@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeVar, cast
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import UNSET
@@ -17,11 +17,13 @@ from stateful_models.traces.format import (
     AnyRecord,
     ClearRecord,
     EndRecord,
+    EntryRecord,
     GetRecord,
     Header,
     LeavingRecord,
     LoadRecord,
     LookupRecord,
+    MarkRecord,
     OwnHeader,
     RemainsRecord,
     SetRecord,
@@ -31,6 +33,16 @@ from stateful_models.traces.format import (
     WmCopyRecord,
     kind_of,
 )
+from stateful_models.traces.order import Check, order_of
+from stateful_models.traces.ring import Ring
+from stateful_models.traces.told import (
+    KINDS_OF,
+    Dialect,
+    Telling,
+    fault_of_get,
+    fault_of_mark,
+    fault_of_priority,
+)
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 CHUNK: Final = 1 << 16
@@ -39,7 +51,18 @@ PHASE: Final[dict[type, int]] = {
     RemainsRecord: 2,
     EndRecord: 3,
 }  # of a trace; all else is 1
+EVERYBODY: Final = frozenset[Dialect]({"kvref", "manager", "legacy"})
+SLOTTED: Final = GetRecord, SetRecord, WmCopyRecord, EntryRecord
+Slotted: TypeAlias = GetRecord | SetRecord | WmCopyRecord | EntryRecord
+OF_RINGS: Final = GetRecord, SetRecord, ClearRecord, WmCopyRecord
+LEAVING_SINCE: Final = 2  # the version of kvref's traces
 T = TypeVar("T")
+
+
+def rank_of_pool(name: str) -> tuple[int, int]:
+    """Its place among the pools of a manager: init by environment, recur, wm."""
+    tier, _, env = name.partition(":")
+    return ("init", "recur", "wm").index(tier), int(env or 0)
 
 
 class Numbered(NamedTuple):
@@ -59,6 +82,14 @@ class TraceReader:
         self.header: Header = self._decode(HEADER, self._next())
         self.own = isinstance(self.header, OwnHeader)
         self._check_header()
+        header = self.header
+        self.dialect: Dialect = "kvref" if isinstance(header, OwnHeader) else header.path
+        self.longest = 0 if isinstance(header, OwnHeader) else header.context_length
+        self.listed = 0, (0, 0)
+        self.order = order_of(header) if isinstance(header, UpstreamHeader) else ()
+        rings = header.pools.items() if self.dialect == "legacy" else ()
+        self.rings = {name: Ring(shape.size) for name, shape in rings}
+        self.checks = {kind: self._checks(kind) for kind in get_args(AnyRecord)}
 
     def fail(self, why: str) -> TraceError:
         return TraceError(self.path, self.number, why)
@@ -113,10 +144,31 @@ class TraceReader:
         if set(header.pools) != names:
             wrong = sorted(names ^ set(header.pools))
             raise self.fail(f"{header.env_num} environments do not go with pools {wrong[:4]}")
-        ring = {name for name, shape in header.pools.items() if shape.strategy == "ring"}
+        strategies = {shape.strategy for shape in header.pools.values()}
         legacy = isinstance(header, UpstreamHeader) and header.path == "legacy"
-        if ring != (names if legacy else set()):
+        if ("ring" in strategies) is not legacy:
             raise self.fail("strategy ring belongs to the legacy path, for every pool of it")
+        tiers = {(name.partition(":")[0], shape.size) for name, shape in header.pools.items()}
+        if len(strategies) > 1 or len(tiers) > len(("init", "recur", "wm")):
+            raise self.fail("pools of one tier of unlike sizes, or of unlike strategies")
+        if isinstance(header, UpstreamHeader):
+            self._check_upstream(header)
+
+    def _check_upstream(self, header: UpstreamHeader) -> None:
+        """What the header tells twice."""
+        built = header.pools["recur"].size, header.pools["wm"].size
+        if built != (header.wm_num_simulations * header.env_num, header.env_num):
+            raise self.fail(f"sizes {built} of recur and wm do not go with wm_num_simulations")
+        forced = header.forced_strategy or ("fifo" if header.path == "manager" else "ring")
+        if header.pools["wm"].strategy != forced:
+            raise self.fail(f"strategy {header.pools['wm'].strategy}, where {forced} is forced")
+        kv = header.kv
+        if kv.get("max_tokens") != header.context_length:
+            raise self.fail("context_length is not kv's max_tokens")
+        heads, width = kv.get("heads"), kv.get("head_dim")
+        told = heads * width if isinstance(heads, int) and isinstance(width, int) else None
+        if told != header.embed_dim:
+            raise self.fail("embed_dim is not that of kv's heads")
 
     def records(self) -> Iterator[Numbered]:
         """Every record up to `end`, each checked by itself and for its place."""
@@ -144,6 +196,12 @@ class TraceReader:
         if phase != PHASE[EndRecord]:
             raise self.fail("the file ends without its end record")
 
+    def _listed(self, record: AnyRecord) -> str | None:
+        """Entries at the start, and at the end, are listed pool by pool."""
+        pool = cast(EntryRecord, record).p
+        before, self.listed = self.listed, (PHASE[type(record)], rank_of_pool(pool))
+        return f"pool {pool} behind another" if before > self.listed else None
+
     def _check_tally(self, end: EndRecord, seen: dict[type, int]) -> None:
         if not self.own:
             return
@@ -155,44 +213,75 @@ class TraceReader:
 
     def _check(self, record: AnyRecord) -> None:
         """What the format promises of one record, and JSON alone does not."""
-        if isinstance(
-            record,
-            (
-                GetRecord,
-                SetRecord,
-                ClearRecord,
-                LeavingRecord,
-                WmCopyRecord,
-                LoadRecord,
-                RemainsRecord,
-            ),
-        ):
-            shape = self.header.pools.get(record.p)
-            if shape is None:
-                raise self.fail(f"there is no pool {record.p!r}")
-            slot = 0 if isinstance(record, (ClearRecord, LeavingRecord)) else record.slot
-            if isinstance(slot, int) and slot >= shape.size:
-                raise self.fail(f"slot {slot} in pool {record.p}, which has {shape.size}")
-            if isinstance(record, GetRecord) and record.hit is (
-                record.slot is UNSET or record.fp is UNSET
-            ):
-                told = [n for n, v in (("slot", record.slot), ("fp", record.fp)) if v is not UNSET]
-                raise self.fail(f"a get with hit={record.hit} that tells {told}")
-            if isinstance(record, (SetRecord, ClearRecord)) and self.own and record.left is UNSET:
-                raise self.fail("a record without `left`")
-        env = record.env if isinstance(record, (GetRecord, SetRecord, LookupRecord)) else UNSET
-        if isinstance(env, int) and env >= self.header.env_num:
-            raise self.fail(f"environment {env} of {self.header.env_num}")
-        if isinstance(env, int) and isinstance(record, (GetRecord, SetRecord)):
-            tier, _, owner = record.p.partition(":")
-            if tier == "wm" or (owner and owner != str(env)):
-                raise self.fail(f"environment {env} in pool {record.p}")
-        if isinstance(record, WmCopyRecord) and record.p != "wm":
-            raise self.fail(f"a copy into wm in pool {record.p}")
-        if isinstance(
-            record, WmCopyRecord if self.own else (LoadRecord, LeavingRecord, RemainsRecord)
-        ):
-            raise self.fail(f"a {kind_of(type(record)).lower()} record in a {self.kind} trace")
+        for fault_of in self.checks[type(record)]:
+            fault = fault_of(record)
+            if fault is not None:
+                raise self.fail(fault)
+
+    def _checks(self, kind: type[AnyRecord]) -> tuple[Check, ...]:
+        """What is asked of each record of a kind: of itself, then of what stands around it."""
+        if self.dialect not in KINDS_OF.get(kind, EVERYBODY):
+            return (self._misplaced,)
+        pools, header = self.header.pools, self.header
+        telling = Telling(kind, self.dialect)
+        asked: dict[Check, bool] = {
+            self._slotted: issubclass(kind, SLOTTED),
+            self._pooled: kind in (ClearRecord, LeavingRecord),
+            self._in_range: kind in (GetRecord, SetRecord) and not self.own,
+            self._looked_up: kind is LookupRecord,
+            telling.fault: bool(telling.foreign or telling.due),
+            lambda r: fault_of_get(cast(GetRecord, r), self.dialect): kind is GetRecord,
+            lambda r: fault_of_mark(cast(MarkRecord, r), header.env_num): kind is MarkRecord,
+            self._sized: kind in (SetRecord, WmCopyRecord) and not self.own,
+            lambda r: fault_of_priority(cast(EntryRecord, r), pools): self.own
+            and issubclass(kind, (SetRecord, EntryRecord)),
+            self._misplaced: kind is LeavingRecord and header.version < LEAVING_SINCE,
+            self._listed: issubclass(kind, EntryRecord),
+            **{one.of(kind): True for one in self.order},
+            self._ringed: self.dialect == "legacy" and issubclass(kind, OF_RINGS),
+        }
+        return tuple(check for check, due in asked.items() if due)
+
+    def _ringed(self, record: AnyRecord) -> str | None:
+        one = cast(GetRecord | SetRecord | ClearRecord | WmCopyRecord, record)
+        return self.rings[one.p].fault(one)
+
+    def _misplaced(self, record: AnyRecord) -> str:
+        kind = kind_of(type(record)).lower()
+        return f"a {kind} record in a {self.kind} trace, version {self.header.version}"
+
+    def _pooled(self, record: AnyRecord) -> str | None:
+        pool = cast(ClearRecord | LeavingRecord, record).p
+        return None if pool in self.header.pools else f"there is no pool {pool!r}"
+
+    def _slotted(self, record: AnyRecord) -> str | None:
+        one = cast(Slotted, record)
+        shape = self.header.pools.get(one.p)
+        if shape is None:
+            return f"there is no pool {one.p!r}"
+        if isinstance(one.slot, int) and one.slot >= shape.size:
+            return f"slot {one.slot} in pool {one.p}, which has {shape.size}"
+        return None
+
+    def _in_range(self, record: AnyRecord) -> str | None:
+        one = cast(GetRecord | SetRecord, record)
+        if isinstance(one.env, int) and one.env >= self.header.env_num:
+            return f"environment {one.env} of {self.header.env_num}"
+        return None
+
+    def _looked_up(self, record: AnyRecord) -> str | None:
+        one = cast(LookupRecord, record)
+        if one.env >= self.header.env_num:
+            return f"environment {one.env} of {self.header.env_num}"
+        if self.own and (one.source is None) is not (one.fp is UNSET):
+            return "a lookup that tells contents, or none, against its `from`"
+        return None
+
+    def _sized(self, record: AnyRecord) -> str | None:
+        size = cast(SetRecord | WmCopyRecord, record).sz
+        if isinstance(size, int) and not 0 < size <= self.longest:
+            return f"an entry of {size} tokens, where 1 to {self.longest} are stored"
+        return None
 
     @property
     def kind(self) -> Literal["kvref", "UniZero"]:

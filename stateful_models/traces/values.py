@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import isinf
 from typing import Final, cast
 
 from msgspec import UnsetType
@@ -46,7 +47,8 @@ def rank_of(priority: str | UnsetType) -> int:
     if isinstance(priority, UnsetType):
         return 0
     if "x" not in priority and not priority.lstrip("-").isdigit() and "/" not in priority:
-        return cast(int, float(priority))
+        near = float(priority)
+        return cast(int, Fraction(priority) if isinf(near) and "inf" not in priority else near)
     over, _, under = priority.partition("/")
     return cast(int, Fraction(integer(over), integer(under))) if under else integer(over)
 

@@ -29,7 +29,8 @@ SET = {"op": "set", "p": "recur", "k": "0" * 16, "slot": 0, "new": True, "fp": "
 GOOD: Lines = [
     HEADER,
     {"i": 0, **SET, "left": []},
-    {"i": 1, "op": "get", "p": "recur", "k": "0" * 16, "hit": True, "slot": 0, "fp": "1" * 16},
+    {"i": 1, "op": "get", "p": "recur", "k": "0" * 16, "hit": True, "slot": 0, "fp": "1" * 16,
+     "o": 1},
     {"i": 2, "op": "clear", "p": "recur", "n": 1, "left": [
         {"k": "0" * 16, "slot": 0, "fp": "1" * 16, "o": 1, "why": "cleared"}]},
     {"i": 3, "op": "end", "complete": True, "tally": {"get": 1, "set": 1, "clear": 1, "hget": 0}},
@@ -104,7 +105,9 @@ BROKEN: dict[str, tuple[bytes, int, str]] = {
     "upper-case key": (changed(1, k="A" * 16), 2, "k"),
     "hit without a slot": (without(2, "slot"), 3, "hit=True"),
     "miss with a slot": (changed(2, hit=False), 3, "hit=False"),
-    "environment out of range": (changed(2, env=1), 3, "environment 1"),
+    "an environment in a get of kvref's": (changed(2, env=0), 3, "env"),
+    "a hit without its object": (without(2, "o"), 3, "hit=True"),
+    "an unknown object": (changed(1, o=2), 2, "object 2"),
     "load too late": (
         encoded([*GOOD[:2], {"i": 1, "op": "load", "p": "wm", "k": "0" * 16, "slot": 0,
                              "fp": "1" * 16, "o": 1}]),
