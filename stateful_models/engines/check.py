@@ -18,10 +18,16 @@ from stateful_models.engines.sample import Sampling, Setting
 from stateful_models.scopes.beyond import beyond
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
-from stateful_models.scopes.presets import PRESETS, ScopeName, manager_scopes, pool_scopes
+from stateful_models.scopes.presets import (
+    BLACK_BOX,
+    PRESETS,
+    ScopeName,
+    manager_scopes,
+    pool_scopes,
+)
 from stateful_models.subjects.naming import PLAIN, Naming
 from stateful_models.subjects.pool_of_manager import pool_of_manager
-from stateful_models.subjects.protocol import PoolFactory, SubjectError
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, SubjectError
 from stateful_models.subjects.target import Target
 
 AnyOp: TypeAlias = Op | ManagerOp
@@ -81,40 +87,6 @@ def selected(
     )
 
 
-def check_target(
-    target: Target,
-    scope: ScopeName,
-    profiles: tuple[Profile, ...],
-    symmetric: bool = True,
-    executor: Executor | None = None,
-    jobs: int = 1,
-    watch: Watch = lambda label, now: None,
-    sampling: Sampling | None = None,
-) -> Iterator[Checked]:
-    """One row per profile and kind, as each is done; a row ends with its first divergence."""
-    asked = sampling or usual_sampling(target, scope)
-    run = Runs(symmetric, executor, jobs, asked)
-    for profile in profiles:
-        for kind, factory in pool_factories(target):
-            pools = pool_scopes(scope, profile)
-            watched = partial(watch, f"{kind} {title(profile)}")
-            yield Checked(kind, profile, pools, run.pools(pools, factory, watched))
-        if target.manager is not None:
-            first = first_of_policy(profile, profiles)
-            managers = manager_scopes(scope, profile, first, target.tiers)
-            watched = partial(watch, f"manager {title(profile)}")
-            yield Checked("manager", profile, managers, run.managers(managers, target, watched))
-
-
-def count_of_rows(target: Target, profiles: tuple[Profile, ...]) -> int:
-    return len(profiles) * (len(pool_factories(target)) + (target.manager is not None))
-
-
-def usual_sampling(target: Target, scope: ScopeName) -> Sampling:
-    """A black box, of which answers alone can be judged, is tried ten times as often."""
-    return Sampling(PRESETS[scope].histories * (1 if target.transparent else 10))
-
-
 @dataclass(frozen=True)
 class Runs:
     """How scopes are explored, and what is sampled behind the last of them."""
@@ -123,25 +95,6 @@ class Runs:
     executor: Executor | None
     jobs: int
     sampling: Sampling
-
-    def pools(
-        self, scopes: Sequence[PoolScope], factory: PoolFactory, progress: Progressed
-    ) -> tuple[Exploration[PoolState, Op], ...]:
-        def setting(scope: PoolScope) -> Setting[PoolState, Op]:
-            return Setting(scope, partial(scope.build, factory))
-
-        return self.told(scopes, setting, progress)
-
-    def managers(
-        self, scopes: Sequence[ManagerScope], target: Target, progress: Progressed
-    ) -> tuple[Exploration[ManagerState, ManagerOp], ...]:
-        assert target.manager is not None, "a manager is what is checked"
-        factory = target.manager
-
-        def setting(scope: ManagerScope) -> Setting[ManagerState, ManagerOp]:
-            return Setting(scope, partial(scope.build, factory))
-
-        return self.told(scopes, setting, progress)
 
     def told(
         self, scopes: Sequence[A], setting: Callable[[A], Setting[S, O]], progress: Progressed
@@ -163,6 +116,26 @@ class Runs:
 
 
 @dataclass(frozen=True)
+class PoolSetting:
+    """Makes pools of one kind for any scope."""
+
+    factory: PoolFactory
+
+    def __call__(self, scope: PoolScope) -> Setting[PoolState, Op]:
+        return Setting(scope, partial(scope.build, self.factory))
+
+
+@dataclass(frozen=True)
+class ManagerSetting:
+    """Makes managers of one kind for any scope."""
+
+    factory: ManagerFactory
+
+    def __call__(self, scope: ManagerScope) -> Setting[ManagerState, ManagerOp]:
+        return Setting(scope, partial(scope.build, self.factory))
+
+
+@dataclass(frozen=True)
 class Wider(Generic[A, S, O]):
     """Draws a larger scope, and those with plainer names to tell of a finding in."""
 
@@ -180,8 +153,93 @@ class Wider(Generic[A, S, O]):
         return replace(self.setting(drawn), plainer=others)
 
 
-def first_of_policy(profile: Profile, profiles: tuple[Profile, ...]) -> bool:
-    return profile == next(one for one in profiles if one.policy is profile.policy)
+def check_target(
+    target: Target,
+    scope: ScopeName,
+    profiles: tuple[Profile, ...],
+    symmetric: bool = True,
+    executor: Executor | None = None,
+    jobs: int = 1,
+    watch: Watch = lambda label, now: None,
+    sampling: Sampling | None = None,
+) -> Iterator[Checked]:
+    """One row per profile and kind, in order; a row ends with its first divergence.
+
+    An `executor` is given whole rows, or where these are long the tasks of each.
+    """
+    asked, apart = sampling or usual_sampling(target, scope), scope is not ScopeName.LARGE
+    inner = None if apart else executor
+    run = Runs(symmetric, inner, 1 if apart else jobs, asked)
+    rows = list(rows_of(target, scope, profiles))
+    if executor is None or not apart:
+        for row in rows:
+            yield row.checked(run, partial(watch, row.label))
+        return
+    tasks = [executor.submit(row.checked, run, quiet) for row in rows]
+    try:
+        for done, (row, task) in enumerate(zip(rows, tasks, strict=True), 1):
+            found = task.result()
+            watch(f"{row.label}, {done} of {len(rows)}", progress_of(found))
+            yield found
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def progress_of(row: Checked) -> Progress:
+    """How far a row that is done went."""
+    return Progress(
+        sum(report.states for report in row.reports),
+        sum(report.transitions for report in row.reports),
+        max(report.depth for report in row.reports),
+        0,
+        sum(report.seconds for report in row.reports),
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one row is about, before it is explored."""
+
+    kind: str
+    profile: Profile
+    scopes: tuple[AnyScope, ...]
+    factory: PoolFactory | ManagerFactory
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {title(self.profile)}"
+
+    def checked(self, run: Runs, progress: Progressed) -> Checked:
+        return Checked(self.kind, self.profile, self.scopes, self.explored(run, progress))
+
+    def explored(self, run: Runs, progress: Progressed) -> tuple[Exploration[object, AnyOp], ...]:
+        if self.kind == "manager":
+            managers = cast(tuple[ManagerScope, ...], self.scopes)
+            of_managers = ManagerSetting(cast(ManagerFactory, self.factory))
+            return run.told(managers, of_managers, progress)
+        pools = cast(tuple[PoolScope, ...], self.scopes)
+        return run.told(pools, PoolSetting(cast(PoolFactory, self.factory)), progress)
+
+
+def rows_of(target: Target, scope: ScopeName, profiles: tuple[Profile, ...]) -> Iterator[Row]:
+    for profile in profiles:
+        for kind, factory in pool_factories(target):
+            yield Row(kind, profile, pool_scopes(scope, profile), factory)
+        if target.manager is not None:
+            first = profile == profiles[0]
+            scopes = manager_scopes(scope, profile, first, target.tiers)
+            yield Row("manager", profile, scopes, target.manager)
+
+
+def count_of_rows(target: Target, profiles: tuple[Profile, ...]) -> int:
+    return len(profiles) * (len(pool_factories(target)) + (target.manager is not None))
+
+
+def usual_sampling(target: Target, scope: ScopeName) -> Sampling:
+    preset = PRESETS[scope]
+    histories = preset.histories * (1 if target.transparent else BLACK_BOX)
+    return Sampling(histories, preset.length)
 
 
 def check_in(
@@ -191,12 +249,13 @@ def check_in(
     asked = sampling or usual_sampling(target, ScopeName.DEFAULT)
     run = Runs(True, None, 1, asked)
     if isinstance(scope, PoolScope):
-        for kind, factory in pool_factories(target):
-            yield Checked(kind, scope.profile, (scope,), run.pools((scope,), factory, quiet))
+        rows = [Row(kind, scope.profile, (scope,), one) for kind, one in pool_factories(target)]
     elif target.manager is None:
         raise SubjectError(f"{target.name} is a pool: {scope.label} is a scope of managers")
     else:
-        yield Checked("manager", scope.profile, (scope,), run.managers((scope,), target, quiet))
+        rows = [Row("manager", scope.profile, (scope,), target.manager)]
+    for row in rows:
+        yield row.checked(run, quiet)
 
 
 def quiet(now: Progress) -> None:

@@ -17,7 +17,16 @@ from typing import Final, Generic, TypeVar
 
 from stateful_models.engines.frontier import Frontier, Progress, Reached, Retraced, Successor, Work
 from stateful_models.engines.judge import Divergence, Judge, Step
-from stateful_models.engines.sample import Draw, Sampling, Setting, cut_down, sampled
+from stateful_models.engines.sample import (
+    Draw,
+    Sampled,
+    Sampling,
+    Setting,
+    best,
+    cut_down,
+    parted,
+    sampled,
+)
 from stateful_models.engines.settle import settled
 from stateful_models.scopes.scope import Scope
 from stateful_models.subjects.protocol import Subject
@@ -172,7 +181,7 @@ class Explorer(Generic[S, O]):
         divergence, setting = judge.initial(start) or self.exhausted(), Setting(scope, self.build)
         sampling, tried = self.sampling or Sampling(self.histories), 0
         if divergence is None:
-            seen = sampled(self.draw or (lambda random: setting), sampling)
+            seen = self.sampled(self.draw or (lambda random: setting), sampling)
             tried, divergence, setting = seen.tried, seen.divergence, seen.setting or setting
         if divergence is not None:
             divergence = settled(setting.scope, setting.build, divergence)
@@ -190,8 +199,15 @@ class Explorer(Generic[S, O]):
             divergence,
             self.lazy,
             setting.scope,
-            sampling.length,
+            sampling.length if tried else 0,
         )
+
+    def sampled(self, draw: Draw[S, O], sampling: Sampling) -> Sampled[S, O]:
+        """In parts, each with a seed of its own, so that the result is the same wherever."""
+        parts = [partial(sampled, draw, part) for part in parted(sampling)]
+        if self.executor is None or self.draw is None:
+            return best([part() for part in parts])
+        return best([task.result() for task in [self.executor.submit(part) for part in parts]])
 
     def exhausted(self) -> Divergence[S, O] | None:
         """The shortest divergence; None once everything within scope has been seen."""

@@ -6,15 +6,15 @@ by every later one, in whichever process.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from math import inf
 from pathlib import Path
 from time import monotonic, time
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias, cast
 from unittest import SkipTest
 
 import msgspec
@@ -40,7 +40,10 @@ from stateful_models.engines.machines.any_scope import (
     PoolScopeMachine,
     TimeIsUpError,
 )
-from stateful_models.subjects.protocol import ManagerFactory, PoolFactory
+from stateful_models.engines.settle import settled
+from stateful_models.scopes.manager import ManagerScope
+from stateful_models.scopes.scope import Scope
+from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Subject
 from stateful_models.subjects.target import Target
 
 EXAMPLES: Final = 40  # in one run
@@ -194,13 +197,22 @@ def run(
     except SkipTest:  # nothing to replay
         return Run(coverage, None)
     except DivergedError as wrong:
-        return Run(coverage, Found(part.kind, wrong.scope, wrong.divergence))
+        return Run(coverage, told(part, wrong.scope, wrong.divergence))
     except (TimeIsUpError, Flaky):  # ended by the clock, or by a subject that varies
         if coverage.shortest is not None:
-            return Run(coverage, Found(part.kind, *coverage.shortest))
+            return Run(coverage, told(part, *coverage.shortest))
         if time() <= until:
             raise
     return Run(coverage, None)
+
+
+def told(part: Fuzzed, scope: AnyScope, found: Divergence[object, AnyOp]) -> Found:
+    """What was found, whether it comes again, and the operation that made the difference."""
+    factory = part.manager if isinstance(scope, ManagerScope) else part.pool
+    build = partial(scope.build, factory)  # type: ignore[arg-type]  # the scope says which it is
+    asked = cast(Scope[object, AnyOp], scope)
+    making = cast(Callable[[], Subject[AnyOp]], build)
+    return Found(part.kind, scope, settled(asked, making, replace(found, sampled=True)))
 
 
 def machine_of(

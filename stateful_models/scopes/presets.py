@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from spec.ops import Tier
-from spec.profile import Profile, copies
+from spec.profile import Policy, Profile, copies
 from spec.sizing import Config
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
@@ -19,48 +19,57 @@ class ScopeName(StrEnum):
 class Preset(NamedTuple):
     """Bounds for pools, as (capacity, keys, objects); for managers.
 
-    From capacity 3 on pools that copy have one object: copies of several of its versions are told
-    apart, and multiply states enough.
+    At the largest capacity pools that copy have one object, since copies of several of its
+    versions are told apart; with priorities besides they stay below it, but for the small scope.
 
     Every manager is explored with one environment: with recur pools of two and an object for
-    each pool and, unless the scope is small, with pools of one and two objects in every pool.
-    With two environments and pools of `init`, 2 and 2 it is explored for the first profile of
-    each policy, since a manager does not branch on ownership. In every scope every tier evicts.
-    Then so many random `histories` are tried for each scope; a black box gets ten times as many.
+    each pool, and with pools of one and two objects in every pool; or, unless there are `several`
+    scopes, with pools of one and an object for each. With two environments and pools of `init`, 2
+    and 2 it is explored for the first profile alone, since a manager branches on no choice of one
+    pool. In every scope every tier evicts.
+
+    Then so many random `histories` of a `length` are tried for each row of the table, in pools of
+    up to 8; of a black box, of which answers alone can be judged, BLACK_BOX times as many.
     """
 
     pools: tuple[tuple[int, int, int], ...]
     several: bool
     init: int
     histories: int
+    length: int = 300
 
 
 PRESETS: Final = {
-    ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), several=False, init=0, histories=5),
-    ScopeName.DEFAULT: Preset(
-        ((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=20
-    ),
+    ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), False, init=0, histories=4, length=100),
+    ScopeName.DEFAULT: Preset(((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=8),
     ScopeName.LARGE: Preset(
-        ((1, 5, 3), (2, 5, 3), (3, 5, 3), (4, 5, 2)), several=True, init=2, histories=100
+        ((1, 5, 3), (2, 5, 3), (3, 5, 2), (4, 5, 2)), several=True, init=2, histories=100
     ),
 }
 
 
+BLACK_BOX: Final = 25
+
+
 def pool_scopes(name: ScopeName, profile: Profile) -> tuple[PoolScope, ...]:
-    return tuple(
-        PoolScope(profile, capacity, keys, 1 if copies(profile) and capacity > 2 else objects)
-        for capacity, keys, objects in PRESETS[name].pools
-    )
+    bounds = PRESETS[name].pools
+    if not copies(profile):
+        return tuple(PoolScope(profile, *one) for one in bounds)
+    *smaller, (capacity, keys, _) = bounds
+    if profile.policy is Policy.PRIORITY and capacity > 2:
+        return tuple(PoolScope(profile, *one) for one in smaller)
+    return tuple(PoolScope(profile, *one) for one in (*smaller, (capacity, keys, 1)))
 
 
 def manager_scopes(
     name: ScopeName, profile: Profile, first: bool, tiers: tuple[Tier, ...] = tuple(Tier)
 ) -> tuple[ManagerScope, ...]:
-    """`first`: of the profiles with this policy."""
+    """`first`: of the profiles that are claimed."""
     preset = PRESETS[name]
+    if not preset.several:
+        return (ManagerScope(profile, config(1, 1), 1, 2, tiers=tiers),)
     scopes = [ManagerScope(profile, config(1, 2), 1, 3, tiers=tiers)]
-    if preset.several:
-        scopes.append(ManagerScope(profile, config(1, 1), 1, 2, 2, tiers))
+    scopes.append(ManagerScope(profile, config(1, 1), 1, 2, 2, tiers))
     if preset.init and first:
         scopes.append(ManagerScope(profile, config(preset.init, 1), 2, 3, tiers=tiers))
     return tuple(scopes)

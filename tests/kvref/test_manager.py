@@ -296,9 +296,7 @@ def test_unknown_sizing() -> None:
 
 
 @pytest.mark.parametrize("scope", RecurScope)
-@pytest.mark.parametrize(
-    "bad", [-1, 3, 2**70, True, False, 0.0, 1.0, "", "0", (), object()], ids=str
-)
+@pytest.mark.parametrize("bad", [-1, 3, 2**70, True, False, 0.0, 1.0, "", "0", (), object()])
 def test_bad_environment_of_recur(bad: object, scope: RecurScope) -> None:
     """Who names an environment names one that there is, though all may share one pool."""
     m: KVCacheManager[str] = KVCacheManager(config(), 3, recur_scope=scope)

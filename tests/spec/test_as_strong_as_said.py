@@ -290,7 +290,6 @@ def right(before: Pools, after: Pools) -> Pools:
         ("M1", Read(Ref(0)), emptied(3), None),
         ("M1", On(Tier.INIT, E1, Clear()), emptied(0), None),
     ],
-    ids=repr,
 )
 def test_each_pool_of_a_manager_changes_as_its_laws_allow(
     law: str,

@@ -54,7 +54,7 @@ def altered(path: Path, letter: str, wanted: Callable[[Line], bool], **fields: o
 )
 def test_an_altered_working_copy(tmp_path: Path, field: str, value: object, law: str) -> None:
     def copy(line: Line) -> bool:
-        return line["op"] == "wm_copy" and line[field] != value
+        return bool(line["op"] == "wm_copy" and line[field] != value)
 
     before = check_trace(altered(tmp_path, "e4", copy)).breaches
     after = check_trace(altered(tmp_path, "e4", copy, **{field: value})).breaches
@@ -76,7 +76,7 @@ def test_an_environment_that_cannot_be(tmp_path: Path, op: str) -> None:
 
 def test_a_recur_get_of_another_environment(tmp_path: Path) -> None:
     def of_recur(line: Line) -> bool:
-        return line["op"] == "get" and line["p"] == "recur" and line["env"] != 7
+        return bool(line["op"] == "get" and line["p"] == "recur" and line["env"] != 7)
 
     assert "M3" in check_trace(altered(tmp_path, "e1", of_recur, env=7)).breaches
 
