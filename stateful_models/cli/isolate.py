@@ -268,7 +268,7 @@ def shown(
     left_out: list[str],
 ) -> None:
     table = Table("law", "of", "keys, room", box=SIMPLE_HEAD)
-    for column in ("environments", "pairs of states", "transitions", "seconds"):
+    for column in ("envs", "pairs", "transitions", "seconds"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for one in verdicts:

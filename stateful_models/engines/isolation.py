@@ -27,7 +27,7 @@ from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.scopes.scope import Reports
 from stateful_models.subjects.asking import ask, shown_by, unable
 from stateful_models.subjects.journal import made
-from stateful_models.subjects.protocol import ManagerFactory, Subject
+from stateful_models.subjects.protocol import ManagerFactory, Subject, SubjectError
 
 History: TypeAlias = tuple[ManagerOp, ...]
 
@@ -146,6 +146,11 @@ class Interference(NamedTuple):
         return other and isinstance(op, On) and isinstance(op.op, Clear)
 
 
+def not_deterministic(one: Interference) -> SubjectError:
+    what = f"the same {len(one.history)} operations were answered {one.answer} and {one.alone}"
+    return SubjectError(f"it is not deterministic, so runs cannot be compared: {what}")
+
+
 @dataclass(frozen=True)
 class Isolation:
     """What was exhausted: pairs of states and transitions between them.
@@ -248,6 +253,8 @@ class IsolationRun:
             self.occurred = self.occurred or self.law.occurs(runs)
             if not self.law.holds(runs):
                 one = Interference(self.watched, (*history, op), answer, other)
+                if one.purged == one.history:
+                    raise not_deterministic(one)
                 self.found.setdefault(one.kind, one)
                 return None
         return Both(after, lonely, memory)

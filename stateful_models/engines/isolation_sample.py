@@ -15,7 +15,7 @@ from spec.law import Law
 from spec.manager_laws import ManagerTransition
 from spec.ops import EnvId, ManagerOp, Response
 from spec.profile import Profile
-from stateful_models.engines.isolation import Driven, History, Interference
+from stateful_models.engines.isolation import Driven, History, Interference, not_deterministic
 from stateful_models.engines.sample import MOODS, by_kind
 from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.asking import ask
@@ -23,6 +23,7 @@ from stateful_models.subjects.protocol import ManagerFactory
 
 LENGTH: Final = 300
 HISTORIES: Final = 100
+AGAIN: Final = 3
 
 
 class Beyond(NamedTuple):
@@ -52,7 +53,8 @@ class LongRuns:
             watched = EnvId((tried - 1) % scope.envs)
             one = self.interference(scope, self.history(scope, random), watched)
             if one is not None:
-                return Beyond(tried, self.length, self.cut_down(scope, one))
+                found = self.confirmed(scope, self.cut_down(scope, one))
+                return Beyond(tried, self.length, found)
             told(tried)
         return Beyond(self.histories, self.length, None)
 
@@ -88,6 +90,13 @@ class LongRuns:
             if whose(op) == watched and not self.law.holds(answers(scope, op, answer, other)):
                 return Interference(watched, history[: number + 1], answer, other, sampled=True)
         return None
+
+    def confirmed(self, scope: IsolationScope, found: Interference) -> Interference:
+        """What others have done makes the difference, and each time."""
+        again = [self.interference(scope, found.history, found.watched) for _ in range(AGAIN)]
+        if found.purged == found.history or any(one != found for one in again):
+            raise not_deterministic(found)
+        return found
 
     def cut_down(self, scope: IsolationScope, found: Interference) -> Interference:
         """Leave out operations, many at once and then one by one, as long as others are seen."""

@@ -90,7 +90,7 @@ def course(entry: Entry, what: str, again: bool | None, operations: int | None =
     told, tier = about if isinstance(about, tuple) and len(about) == 2 else (None, None)
     scope = told if isinstance(told, (PoolScope, ManagerScope)) else None
     if isinstance(told, IsolationScope):
-        scope = ManagerScope(told.profile, told.config, envs=told.envs, keys=told.keys)
+        scope = ManagerScope(told.profile, told.config, told.envs, told.span, told.objects)
     label = str(getattr(told, "label", told or "") if scope is None else scope.label)
     ops = tuple(value(op) for op in entry.operations)
     kind = "manager" if isinstance(scope, ManagerScope) else "pool"

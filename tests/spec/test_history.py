@@ -8,32 +8,39 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spec.history import first_disallowed, init_operation, replay, unaffected
+from spec.history import first_disallowed, init_operation, purge, replay, unaffected, whose
 from spec.manager import ManagerState, new_manager
 from spec.manager import step as manager_step
 from spec.ops import (
     Clear,
+    ClearAll,
     ClearTier,
+    Contents,
     Counters,
     EnvId,
     Get,
     Hit,
+    Inspect,
     Key,
     Lookup,
     ManagerOp,
     Miss,
     On,
     Op,
+    Peek,
     PoolOp,
     Ref,
+    ResetAllStats,
+    ResetStats,
     Response,
     Set,
     SlotId,
     Stored,
     Tier,
+    Write,
 )
 from spec.pool import new_pool, step
-from spec.profile import Policy, Profile, RecurScope
+from spec.profile import Ownership, Policy, Profile, RecurScope
 from spec.sizing import Capacities, Config
 
 KEYS = st.sampled_from([Key(key) for key in range(5)])
@@ -140,11 +147,16 @@ def small_manager(scope: RecurScope) -> ManagerState:
 ENVS = st.sampled_from([EnvId(0), EnvId(1)])
 PAIR = st.sampled_from([Key(0), Key(1)])
 SMALL_OPS: st.SearchStrategy[PoolOp] = st.one_of(
-    st.builds(Get, PAIR), st.builds(Set, PAIR, REFS), st.just(Clear())
+    st.builds(Get, PAIR),
+    st.builds(Peek, PAIR),
+    st.builds(Set, PAIR, REFS),
+    st.sampled_from([Clear(), Inspect(), ResetStats()]),
 )
 MANAGER_OPS: st.SearchStrategy[ManagerOp] = st.one_of(
-    st.builds(On, st.sampled_from([Tier.INIT, Tier.RECUR]), ENVS, SMALL_OPS),
+    st.builds(On, st.sampled_from(Tier), ENVS, SMALL_OPS),
     st.builds(Lookup, ENVS, PAIR),
+    st.builds(ClearTier, st.sampled_from(Tier)),
+    st.sampled_from([ClearAll(), ResetAllStats()]),
 )
 
 
@@ -160,9 +172,29 @@ def test_init_pools_do_not_interfere(
 @given(ENVS, st.lists(MANAGER_OPS, max_size=30))
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_recur_pools_of_their_own_close_the_channel(env: EnvId, history: list[ManagerOp]) -> None:
-    """M5, with one recurrent pool per environment."""
+    """M5, with one recurrent pool per environment: of every operation that is somebody's."""
+    assert unaffected(small_manager(RecurScope.PER_ENV), history, env, lambda op: True)
+
+
+def test_wm_is_nobodys_whoever_asks() -> None:
+    """What one environment keeps there another may find: that is no interference."""
+    theirs = On(Tier.WM, EnvId(1), Set(Key(0), Ref(0)))
+    mine = On(Tier.WM, EnvId(0), Get(Key(0)))
     state = small_manager(RecurScope.PER_ENV)
-    assert unaffected(state, history, env, lambda op: not isinstance(op, ClearTier))
+    assert whose(theirs) is whose(mine) is whose(On(Tier.WM, None, Clear())) is None
+    assert purge((theirs, mine), EnvId(0)) == (theirs, mine)
+    assert unaffected(state, (theirs, mine), EnvId(0), lambda op: True)
+    assert whose(On(Tier.RECUR, EnvId(1), Clear())) == EnvId(1)
+
+
+def test_a_client_that_writes_into_what_two_have_set_can_tell() -> None:
+    """What the law does not speak of: the other's set has sealed the object."""
+    profile = Profile(ownership=Ownership.SEALED)
+    state = new_manager(profile, Config(1, 1), Capacities(1, 1, 1), envs=2, objects=1)
+    give, look = Set(Key(0), Ref(0)), Get(Key(0))
+    mine = On(Tier.INIT, EnvId(0), give), On(Tier.INIT, EnvId(0), look)
+    history = (On(Tier.INIT, EnvId(1), give), Write(Ref(0), Contents(5)), *mine)
+    assert not unaffected(state, history, EnvId(0), init_operation)
 
 
 def test_the_shared_recur_pool_is_the_channel() -> None:

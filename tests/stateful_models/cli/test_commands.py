@@ -321,16 +321,60 @@ def test_help_is_for_newcomers() -> None:
 def test_isolate_says_what_was_exhausted_and_shows_the_channel(tmp_path: Path) -> None:
     run = kvref("isolate", "--json", tmp_path / "out.json")
     assert run.returncode == 0, run.stderr
-    assert run.stdout.count("isolated, histories of any length") == 4
-    for kind in ("presence", "contents", "eviction"):
+    said = " ".join(run.stdout.split())
+    assert said.count("100 random histories of 300 operations, each environment watched") == 2
+    assert said.count("the last operation of another environment.") == 2
+    assert "not observed, since common by design: wm," in said
+    for kind in ("presence", "contents", "clearing", "eviction"):
         assert f"  {kind}\n    1. env " in run.stdout
     verdicts = result(tmp_path / "out.json")
-    assert [(one["law"], one["closed"], one["pairs"]) for one in verdicts] == [
-        ("M2", True, 825),
-        ("M2", True, 825),
-        ("M5", True, 625),
-        ("M5", True, 625),
+    assert [(one["law"], one["closed"], one["pairs"], one["sampled"]) for one in verdicts] == [
+        ("M2", True, 1175, 0),
+        ("M2", True, 125, 0),
+        ("M2", True, 699, 100),
+        ("M5", True, 625, 0),
+        ("M5", True, 100, 0),
+        ("M5", True, 570, 100),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "last", "answers"),
+    [
+        (
+            "misses_for_all:MissesForAll",
+            "M2",
+            "2. env 1: init get k0\n    3. env 0: init get k0",
+            "miss; without the others: hit o0",
+        ),
+        (
+            "clears_every_recur:ClearsEveryRecur",
+            "M5",
+            "1. env 1: recur set k0 = o1\n    2. env 0: recur clear",
+            "cleared 1, k0 cleared; without the others: cleared 0",
+        ),
+    ],
+)
+def test_isolate_finds_what_is_not_shown_and_what_clears(
+    name: str, law: str, last: str, answers: str
+) -> None:
+    """M5 is asked of whoever claims a recur pool for each environment, and else it is said."""
+    run = kvref("isolate", f"stateful_models.bugs.caches.{name}", "--keys=1")
+    assert run.returncode == 1, run.stderr
+    assert f"breaks {law}: env 0 observes another" in run.stdout
+    assert last in run.stdout
+    assert answers in run.stdout
+    assert ("M5 was not asked" in run.stdout) == (law == "M2")
+
+
+def test_isolate_judges_a_manager_that_shows_nothing_by_its_answers(tmp_path: Path) -> None:
+    run = kvref(
+        "isolate", "tests.support.adapters:MinimalManager", "--keys=1", "--json", tmp_path / "o"
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    said = " ".join(run.stdout.split())
+    assert "As to answers only" in said
+    assert [one["answers_only"] for one in result(tmp_path / "o")] == [False, True, True]
 
 
 def test_isolate_shows_the_shortest_history_that_tells() -> None:
@@ -350,13 +394,11 @@ def test_isolate_says_when_nothing_was_established(tmp_path: Path) -> None:
     assert of == {"specification": True, "tests.support.adapters:Idle": False}
     short = kvref("isolate", "--keys", "1", "--depth", "2")
     assert short.returncode == 1
-    assert short.stdout.count("never occurred") == 4
+    assert short.stdout.count("never occurred") == 6
 
 
 def test_isolate_refuses_what_it_cannot_compare() -> None:
     refused(kvref("isolate", "tests.support.adapters:NoStateToday"), "abstract()", "no state today")
-    refused(
-        kvref("isolate", "stateful_models.reference.pool:KvrefPool"), "a manager with an abstract()"
-    )
+    refused(kvref("isolate", "stateful_models.reference.pool:KvrefPool"), "matter of a manager")
     refused(kvref("isolate", "no_such_module:Thing"), "no_such_module")
     refused(kvref("isolate", "--envs", "1"), "--envs")

@@ -51,6 +51,7 @@ from stateful_models.reference.manager import KvrefManager
 from stateful_models.scopes.isolation import IsolationScope
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.manager import ManagerSubject
+from stateful_models.subjects.protocol import SubjectError
 from tests.support.night import NIGHT
 
 ME = EnvId(0)
@@ -350,6 +351,22 @@ def test_every_operation_that_names_an_environment_is_tried(wm: bool) -> None:
     assert (On(Tier.WM, EnvId(1), Clear()) in ops) == wm
     assert {ClearTier(Tier.INIT), ClearTier(Tier.RECUR), ClearAll(), ResetAllStats()} <= ops
     assert Lookup(EnvId(1), Key(1)) in ops
+
+
+class Fickle(KvrefManager):
+    """Every seventh get of all its instances misses."""
+
+    gets = 0
+
+    def get(self, tier: Tier, env: int | None, key: int) -> object | None:
+        Fickle.gets += 1
+        return super().get(tier, env, key) if Fickle.gets % 7 else None
+
+
+def test_what_answers_differently_when_asked_twice_is_not_said_to_interfere() -> None:
+    runs = LongRuns(Fickle, FIFO_REFERENCE, M2, IsolationScope(FIFO_REFERENCE))
+    with pytest.raises(SubjectError, match="not deterministic"):
+        runs.run()
 
 
 CONTROLS = [(NextEnvironment, 2), (SharedCursor, 2), (StatsLeak, 2)]
