@@ -8,8 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from stateful_models.cli.console import complain, output, refuse, writable, write_json
+from stateful_models.cli.console import JsonFile, complain, fresh_json, output, refuse, write_json
 from stateful_models.reports.data import FORM, BreachData, TraceData, TraceDocument, written
+from stateful_models.reports.fitted import Fitted
 from stateful_models.traces.format import TraceError, UpstreamHeader
 from stateful_models.traces.judge import TraceReport, check_trace
 
@@ -79,14 +80,14 @@ def breach_table(report: TraceReport) -> Table:
 @traces.command("check")
 def check_command(
     files: Annotated[list[Path], typer.Argument(help="Traces, gzip or plain.")],
-    json: Annotated[Path | None, typer.Option(help="Write the verdicts to this file.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Judge recorded runs against the laws. Status 1 if one breaks a law, 2 if one is no trace.
 
     What is no trace is named on standard error, and the others are judged all the same.
     """
-    writable(json)
-    console, reports = output(), list[TraceReport]()
+    json = fresh_json(json)
+    console, reports = output(json), list[TraceReport]()
     for file in files:
         try:
             reports.append(check_trace(file))
@@ -125,4 +126,4 @@ def info_command(file: Annotated[Path, typer.Argument(help="A trace, gzip or pla
         if report.counts[name]:
             table.add_row(what, f"{report.counts[name]:,}")
     table.add_row("verdict", "accepted" if report.accepted else " ".join(report.breaches))
-    console.print(table)
+    console.print(Fitted(table))
