@@ -14,6 +14,7 @@ from kvref import __version__
 from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
 from stateful_models.scopes.manager import ManagerScope
+from stateful_models.subjects.naming import PLAIN
 from stateful_models.subjects.own import HOME, NAMES, found, shadowed
 from stateful_models.subjects.target import Target
 
@@ -67,7 +68,8 @@ def source(value: object) -> str:
         return f"({''.join(f'{source(one)}, ' for one in value)})" if value else "()"
     if names is None:
         return repr(value)
-    fields = ", ".join(f"{name}={source(getattr(value, name))}" for name in names)
+    given = [name for name in names if getattr(value, name) is not PLAIN]
+    fields = ", ".join(f"{name}={source(getattr(value, name))}" for name in given)
     return f"{type(value).__name__}({fields})"
 
 
