@@ -84,7 +84,7 @@ EXHIBITS: Final = (
     Exhibit(PeekCounts, "P10", 1, "peek: a miss is counted"),
     Exhibit(SetWrites, "R2", 1, "set: the object's contents change"),
     Exhibit(NeverSealed, "R4", 1, "set: the object is not sealed"),
-    Exhibit(CopyIsAlias, "P12", 2, "set, set again: nothing is told to leave"),
+    Exhibit(CopyIsAlias, "R5", 2, "set, inspect: the client's object is kept alive"),
     Exhibit(Graveyard, "R5", 3, "set, clear, inspect: the object is still kept"),
     Exhibit(SetReachesNeighbour, "M1", 1, "set in init:0: init:1 has it too"),
     Exhibit(NextEnvironment, "M1", 1, "get in init:0: init:1 counts the miss"),
@@ -101,7 +101,7 @@ EXHIBITS: Final = (
     Exhibit(FinalizedTooEarly, "P9", 2, "capacity 1: two keys: its finalizer finds nobody there"),
     Exhibit(ForgetsUntold, "P12", 2, "set in recur, clear all: demoted, and forgotten untold"),
     Exhibit(HandsOutItsOwn, "R3", 2, "set, get: what is got is still the pool's"),
-    Exhibit(LentAndStale, "P6", 5, "set two, get the older, set a third, get the older: gone"),
+    Exhibit(LentAndStale, "P3", 5, "set two, get the older, set a third: the older is gone"),
     Exhibit(RecurForOneEnvironment, "M7", 0, "new: the recur pool holds one search, not two"),
 )
 BEYOND: Final = (
