@@ -42,7 +42,7 @@ def broken(t: Transition) -> tuple[str, ...]:
 def manager_broken(t: ManagerTransition) -> tuple[str, ...]:
     """The codes of the laws that this transition of a manager breaks, its pools' included."""
     inner = [code for part in projected(t) for code in broken(part)]
-    return tuple(dict.fromkeys((*inner, *broken_of(MANAGER, t, type(t.op)))))
+    return tuple(dict.fromkeys((*broken_of(MANAGER, t, type(t.op)), *inner)))
 
 
 def isolation_broken(runs: TwoRuns) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, Kvref
 from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
 from tests.support.paths import ROOT
 
-ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 1)
+ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 2)
 NOT_A_PROFILE = cast(Profile, "lru")
 NOT_A_POLICY = cast(Policy, "lru")
 SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
@@ -92,8 +92,8 @@ class Untrimmed(KvrefWindows):
     ("subject", "scope", "laws"),
     [
         (CachetoolsLru, "small", None),
-        (Broken, SMALL, "P6"),
-        (Broken, "small", "P6"),
+        (Broken, SMALL, "P3"),
+        (Broken, "small", "P3"),
         (KvrefManager, ONE, None),
         (RecurFirst, ONE, "M3"),
         (KvrefWindows, WindowScope(2), None),

@@ -34,7 +34,7 @@ from math import factorial, perm
 import pytest
 
 from spec.manager import ManagerState
-from spec.ops import Key, Ref
+from spec.ops import Contents, Key, Ref
 from spec.pool import PoolState
 from spec.profile import (
     FIFO_COPY,
@@ -234,7 +234,7 @@ def manager_images(state: ManagerState, keys: int) -> set[object]:
             pools = tuple(
                 state.pools[index]._replace(
                     entries=tuple(
-                        e._replace(key=Key(new_key[e.key]), ref=Ref(place))
+                        e._replace(key=Key(new_key[e.key]), ref=Ref(place), as_set=Contents(place))
                         for e in state.pools[index].entries
                     )
                 )
