@@ -10,6 +10,7 @@ from collections import Counter
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.pop("COLUMNS", None)  # what commands print is as wide as where nobody looks
 
 import pytest
 import torch

@@ -20,6 +20,7 @@ from stateful_models.reference.pool import (
     offered,
 )
 from stateful_models.subjects.aspects import EVERYTHING, Aspect
+from stateful_models.subjects.client import box
 from stateful_models.subjects.manager import ManagerSubject
 
 
@@ -79,7 +80,7 @@ class KvrefManager(ManagerSubject):
             slot = self.manager.set_recur_cache(key, value, priority=priority, env_id=env)
         else:
             slot = self.manager.set_wm_cache(key, value, priority=priority)
-        self.as_set[self.pool(tier, env).name, key] = self.client.read(value)
+        self.as_set[self.pool(tier, env).name, key] = box(value).contents
         return slot
 
     def clear(self, tier: Tier | None, env: int | None) -> None:

@@ -72,8 +72,7 @@ def counters(pool: KVCachePool[object]) -> Counters:
 
 def abstract_heap(client: Client, pools: Iterable[KVCachePool[object]]) -> Heap:
     made = client.objects
-    read = client.read
-    objects = tuple([Object(read(one), one.sealed) for one in made if isinstance(one, Box)])
+    objects = tuple([Object(one.contents, one.sealed) for one in made if isinstance(one, Box)])
     hand = client.hand
     if not isinstance(hand, Box):
         return Heap(objects)
@@ -125,7 +124,7 @@ class KvrefPool(PoolSubject):
 
     def set(self, key: int, value: object, rank: float) -> int:
         slot = self.pool.set(key, value, priority=offered(self.ranked, rank))
-        self.as_set["pool", key] = self.client.read(value)
+        self.as_set["pool", key] = box(value).contents
         return slot
 
     def clear(self) -> None:

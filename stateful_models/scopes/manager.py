@@ -32,7 +32,7 @@ from spec.pool import retained
 from spec.profile import Policy, Profile, RecurScope
 from spec.sizing import Capacities, Config, capacities
 from stateful_models.scopes.pool import pool_ops
-from stateful_models.scopes.scope import Reports, called, completed_pool, idle, named, named_home
+from stateful_models.scopes.scope import Reports, called, completed_pool, idle, named
 from stateful_models.scopes.symmetry import plain_manager, renamed_manager
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.naming import PLAIN, Naming
@@ -207,9 +207,11 @@ class ManagerScope:
 
     def completed(self, shown: ManagerState, due: ManagerState, reports: Reports) -> ManagerState:
         pairs = zip(shown.pools, due.pools, strict=False)
-        pools = [completed_pool(one, other, self.naming, reports) for one, other in pairs]
+        pools = [
+            completed_pool(one, other, self.naming, reports, self.objects) for one, other in pairs
+        ]
         lookups = shown.lookups if Aspect.COUNTERS in reports else due.lookups
-        heap = named_home(shown.heap, self.naming)
+        heap = self.naming.heap(shown.heap)
         every = (*pools, *shown.pools[len(pools) :])
         return shown._replace(pools=every, heap=heap, lookups=lookups)
 

@@ -34,7 +34,6 @@ from stateful_models.scopes.scope import (
     completed_pool,
     idle,
     named,
-    named_home,
     position,
 )
 from stateful_models.scopes.symmetry import plain_pool, renamed_pool
@@ -134,8 +133,8 @@ class PoolScope:
         return one.pool.entries == other.pool.entries and one.heap == other.heap
 
     def completed(self, shown: PoolState, due: PoolState, reports: Reports) -> PoolState:
-        pool = completed_pool(shown.pool, due.pool, self.naming, reports)
-        return PoolState(pool, named_home(shown.heap, self.naming))
+        pool = completed_pool(shown.pool, due.pool, self.naming, reports, self.objects)
+        return PoolState(pool, self.naming.heap(shown.heap))
 
     def flushes(self, reports: Reports) -> tuple[tuple[Op, ...], ...]:
         last = self.priorities - 1 if self.profile.policy is Policy.PRIORITY else 0

@@ -82,26 +82,17 @@ def called(naming: Naming, keys: int) -> str:
     return f" ({'; '.join(told)})" if told else ""
 
 
-def completed_pool(shown: Pool, due: Pool, naming: Naming, reports: Reports) -> Pool:
+def completed_pool(shown: Pool, due: Pool, naming: Naming, reports: Reports, objects: int) -> Pool:
     """What a subject shows of a pool, with what it does not report as it is due."""
     entries = shown.entries
     if naming is not PLAIN:
-        entries = tuple([naming.entry(entry) for entry in entries])
+        entries = tuple([naming.entry(entry, objects) for entry in entries])
     if Aspect.SLOTS not in reports:
         slots = {entry.key: entry.slot for entry in due.entries}
         entries = tuple([e._replace(slot=slots.get(e.key, e.slot)) for e in entries])
     told = counts(reports)
     counters = due.counters._replace(**{name: getattr(shown.counters, name) for name in told})
     return shown._replace(entries=entries, counters=counters)
-
-
-def named_home(heap: Heap, naming: Naming) -> Heap:
-    """A heap as a subject shows it, with keys named as here."""
-    hand = heap.hand
-    if naming is PLAIN or hand is None or hand.home is None:
-        return heap
-    pool, key = hand.home
-    return heap._replace(hand=hand._replace(home=(pool, naming.key_of(key))))
 
 
 def idle(heap: Heap) -> tuple[Read, Response]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from spec.ops import Key
+from spec.heap import Heap
+from spec.ops import Contents, Key
 from spec.pool import Entry
 
 
@@ -46,11 +47,30 @@ class Naming:
             return Key(self.keys.index(told))
         return Key(told if told >= len(self.keys) else -1)
 
-    def entry(self, shown: Entry) -> Entry:
-        """An entry as the specification calls it."""
+    def entry(self, shown: Entry, objects: int) -> Entry:
+        """An entry as the specification calls it, where there are so many objects."""
         rank = shown.priority
         priority = self.ranks.index(rank) if rank in self.ranks else rank
-        return shown._replace(key=self.key_of(shown.key), priority=priority)
+        as_set = self.contents_of(shown.as_set, shown.ref, objects)
+        return shown._replace(key=self.key_of(shown.key), as_set=as_set, priority=priority)
+
+    def contents_of(self, told: Contents, ref: int, objects: int) -> Contents:
+        """Contents as the specification calls them: EQUAL values have the same in every object."""
+        return Contents(told * objects + ref) if self.values is Values.EQUAL else told
+
+    def heap(self, shown: Heap) -> Heap:
+        """What the client has, as the specification calls it."""
+        count, hand = len(shown.objects), shown.hand
+        objects = tuple(
+            [
+                one._replace(contents=self.contents_of(one.contents, ref, count))
+                for ref, one in enumerate(shown.objects)
+            ]
+        )
+        if hand is not None and hand.home is not None:
+            pool, key = hand.home
+            hand = hand._replace(home=(pool, self.key_of(key)))
+        return Heap(objects, hand)
 
 
 PLAIN: Final = Naming()
