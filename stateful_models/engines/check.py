@@ -246,7 +246,7 @@ def check_in(
     target: Target, scope: AnyScope, sampling: Sampling | None = None
 ) -> Iterator[Checked]:
     """One scope that somebody has thought of; of a manager, under a pool's scope, each pool."""
-    asked = sampling or usual_sampling(target, ScopeName.DEFAULT)
+    asked = sampling or usual_sampling(target, ScopeName.SMALL)
     run = Runs(True, None, 1, asked)
     if isinstance(scope, PoolScope):
         rows = [Row(kind, scope.profile, (scope,), one) for kind, one in pool_factories(target)]

@@ -67,11 +67,11 @@ Draw: TypeAlias = Callable[[Random], Setting[S, O]]
 
 
 def sample(
-    scope: Scope[S, O], build: Callable[[], Subject[O]], histories: int
+    scope: Scope[S, O], build: Callable[[], Subject[O]], histories: int, length: int = 60
 ) -> Divergence[S, O] | None:
     """Random histories within one scope."""
     setting = Setting(scope, build)
-    found = sampled(lambda random: setting, Sampling(histories)).divergence
+    found = sampled(lambda random: setting, Sampling(histories, length)).divergence
     return None if found is None else settled(scope, build, found)
 
 

@@ -24,8 +24,10 @@ from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.pool import PoolSubject
 from tests.support import newcomers as new
 from tests.support.exploring import explore_manager, explore_pool
+from tests.support.night import NIGHT
 
 SAMPLING = Sampling(40, 200)
+LONG = pytest.mark.skipif(not NIGHT, reason="a late fault, which takes long to cut down: by night")
 
 
 def found_beyond(subject: type[PoolSubject]) -> tuple[str, ...]:
@@ -42,7 +44,11 @@ def found_beyond(subject: type[PoolSubject]) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(
     "exhibit",
-    [one for one in BEYOND if issubclass(one.subject, PoolSubject)],
+    [
+        one
+        for one in BEYOND
+        if issubclass(one.subject, PoolSubject) and (NIGHT or one.operations < 60)
+    ],
     ids=lambda one: one.subject.__name__,
 )
 def test_exhibits_that_no_exploration_of_plain_names_sees(exhibit: Exhibit) -> None:
@@ -56,7 +62,7 @@ def test_exhibits_that_no_exploration_of_plain_names_sees(exhibit: Exhibit) -> N
         (new.ComparesByIdentity, "P6"),
         (new.KeysOf32Bits, "P3"),
         (new.KeysAsFloats, "P3"),
-        (new.EveryTwentiethEviction, "P3"),
+        pytest.param(new.EveryTwentiethEviction, "P3", marks=LONG),
         (new.LazyAtThree, "P3"),
     ],
 )
