@@ -9,7 +9,7 @@ from functools import partial
 from typing import ClassVar
 from weakref import ref as weak
 
-from kvref import Cause, Departure, KVCacheReentryError
+from kvref import Cause, Departure, KVCacheReentryError, Ownership
 from spec.ops import Contents, Op, Ref, Response, Tier
 from spec.pool import Pool, PoolState
 from spec.profile import (
@@ -24,7 +24,15 @@ from spec.profile import (
 from spec.sizing import Config
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool, abstract_pool, note
-from stateful_models.subjects.client import Box, Client
+from stateful_models.subjects.client import Box, Client, box
+
+
+def alike(ownership: Ownership, got: object | None, peeked: object | None) -> bool:
+    """Whether a get and a peek delivered the same: one object, or two of one's copies."""
+    if ownership is not Ownership.COPY_BOTH or got is None or peeked is None:
+        return got is peeked
+    one, other = box(got), box(peeked)
+    return one is not other and (one.ref, one.contents) == (other.ref, other.contents)
 
 
 class PryingPool(KvrefPool):
@@ -37,7 +45,7 @@ class PryingPool(KvrefPool):
         def pry(departure: Departure[object]) -> None:
             note(departed, private, departure)
             for key in (*pool, departure.key, 99):
-                if pool.get(key) is not pool.peek(key):
+                if not alike(pool.ownership, pool.get(key), pool.peek(key)):
                     raise AssertionError(f"get and peek of {key} differ")
             for change in (pool.clear, lambda: pool.set(departure.key, departure.value)):
                 try:

@@ -88,7 +88,12 @@ def books(*pools: KVCachePool[Value]) -> list[object]:
 
 
 CASES = list(product(EvictionStrategy, Ownership, (False, True), (False, True)))
-SEALS = {Ownership.REFERENCE: 0, Ownership.SEALED: 1, Ownership.COPY: 2}
+PREPARES = {
+    Ownership.REFERENCE: 0,
+    Ownership.SEALED: 1,
+    Ownership.COPY: 2,
+    Ownership.COPY_BOTH: 1,
+}
 
 
 class Held:
@@ -145,10 +150,12 @@ def test_a_pool_at_every_call_out(
     policy: EvictionStrategy, ownership: Ownership, verify: bool, observed: bool
 ) -> None:
     """The points, on paper: the key's __index__ (twice for looks); of a set the priority's
-    __float__, seal or clone and seal, mark and one departure; of a get, if it hits,
-    written_since; of a clear two departures; for each but looks one event."""
-    stores = 1 + (policy is EvictionStrategy.PRIORITY) + SEALS[ownership] + verify + 1
-    due = {gets: 1 + verify, misses: 1, inserts: stores, updates: stores, clears: 2}
+    __float__, seal, clone or both, mark and one departure; of a get, if it hits, written_since;
+    of a clear two departures; for each but looks one event. COPY_BOTH: clone for each hit and
+    each look."""
+    stores = 1 + (policy is EvictionStrategy.PRIORITY) + PREPARES[ownership] + verify + 1
+    copied = ownership is Ownership.COPY_BOTH
+    due = {gets: 1 + verify + copied, misses: 1, inserts: stores, updates: stores, clears: 2}
     for operation, points in due.items():
         found = every_point(
             lambda faults: Held(faults, policy, ownership, verify, observed),
@@ -162,7 +169,7 @@ def test_a_pool_at_every_call_out(
             looks,
             lambda held: books(held.pool),
         )
-        == 2
+        == 2 + copied
     )
 
 

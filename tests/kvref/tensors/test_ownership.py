@@ -15,7 +15,7 @@ from kvref import (
     SealedError,
 )
 from kvref.tensors import KeysValues
-from spec.profile import KVREF, Profile
+from spec.profile import KVREF, Policy, Profile, copies
 from stateful_models.bugs.tensors import POOLS
 from stateful_models.reference.tensor_pool import KvrefTensorPool
 from stateful_models.scopes.pool import PoolScope
@@ -28,9 +28,11 @@ from tests.support.night import NIGHT
 def test_pools_of_windows_refine_the_specification(profile: Profile) -> None:
     """Every law of pools and heaps, R1 to R5 among them, on values whose contents are tensors."""
     for capacity in (1, 2):
-        keys = 3 if capacity == 2 and profile.policy.value != "priority" else 2
-        objects = 2 if NIGHT or capacity == 1 or profile.ownership.value != "copy" else 1
-        report = explore_pool(PoolScope(profile, capacity, keys, objects), KvrefTensorPool)
+        small = capacity == 2 and copies(profile) and not NIGHT
+        ranked = profile.policy is Policy.PRIORITY and not small
+        keys, of_each = 2 if capacity == 1 or ranked else 3, 1 if small else 2
+        scope = PoolScope(profile, capacity, keys, objects=of_each, priorities=of_each)
+        report = explore_pool(scope, KvrefTensorPool)
         assert report.divergence is None
     assert not report.missing & {"R1", "R2", "R3", "R4", "R5"}
 
@@ -103,8 +105,9 @@ def writes(kv: KeysValues, part: int) -> None:
 def test_writes_around_are_named(ownership: Ownership, part: int, device: str) -> None:
     pool, kv = pool_of(ownership, verify=True), window(3, device=device)
     pool.set(-5, kv)
-    stored = pool.get(-5)
-    assert stored is not None
+    delivered = pool.get(-5)
+    (stored,) = [one.value for one in pool.residents()]
+    assert (delivered is stored) == (ownership is not Ownership.COPY_BOTH)
     writes(stored, part)
     name = f"key -5 .*layer {part // 2} {'KV'[part % 2]}"
     for _ in range(2):
@@ -114,6 +117,18 @@ def test_writes_around_are_named(ownership: Ownership, part: int, device: str) -
     assert (pool.stats.hits, pool.stats.misses) == (1, 0)
     pool.set(-5, window(3, device=device))
     assert pool.get(-5) is not None
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_what_a_hit_gave_away_is_the_clients_to_write(part: int, device: str) -> None:
+    pool, before = pool_of(Ownership.COPY_BOTH, verify=True), window(3, device=device)
+    pool.set(-5, window(3, device=device))
+    for _ in range(2):
+        delivered = pool.get(-5)
+        assert delivered is not None
+        assert same(delivered, before)
+        writes(delivered, part)
+        append(delivered, 1)
 
 
 def test_views_taken_before_the_set_are_watched_too(device: str) -> None:

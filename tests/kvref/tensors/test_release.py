@@ -50,7 +50,8 @@ DEPARTURES: dict[str, Callable[[KVCachePool[KeysValues]], object]] = {
 
 
 def stored(pool: KVCachePool[KeysValues]) -> list["weak[object]"]:
-    """Set a window, look it up, fork it; weak references to all that then only the pool holds."""
+    """Set a window, look it up, fork it; weak references to all that then only the pool holds,
+    or nobody: COPY_BOTH, which hands out copies. What it stores comes first."""
     kv = window(5, layers=3)
     pool.set(1, kv)
     found = pool.get(1)
@@ -58,7 +59,10 @@ def stored(pool: KVCachePool[KeysValues]) -> list["weak[object]"]:
     found[0].get()
     if found.sealed:
         append(found.fork(), 2)
-    return [weak(one) for one in (kv, found, *pieces(found), found[1], found[1].get()[0])]
+    (held,) = [one.value for one in pool.residents()]
+    return [
+        weak(one) for kv in (held, found, kv) for one in (kv, *pieces(kv), kv[1], kv[1].get()[0])
+    ]
 
 
 @pytest.mark.parametrize("departure", DEPARTURES)
@@ -70,7 +74,7 @@ def test_what_left_is_dead_at_once(departure: str, ownership: Ownership, verify:
     )
     with without_collector():
         links = stored(pool)
-        assert links[1]() is not None
+        assert links[0]() is not None
         DEPARTURES[departure](pool)
         assert [link() for link in links] == [None] * len(links)
 

@@ -469,7 +469,7 @@ def test_what_is_stored_does_not_depend_on_where_the_parent_came_from(
     expected = [
         [token + 10 * (row in edited) for token in (row, row, *history)] + [0.0] for row in (0, 1)
     ]
-    assert told == [expected] * 3
+    assert told == [expected] * len(Ownership)
 
 
 def test_rows_that_were_not_written_still_share_their_parents_tokens() -> None:

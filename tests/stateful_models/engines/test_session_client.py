@@ -17,6 +17,7 @@ from stateful_models.engines.session_client import (
     histories,
     turns_of,
 )
+from stateful_models.reference.pool import OWNERSHIP
 from stateful_models.reference.sessions import KvrefSession
 from stateful_models.scopes.searches import SearchScope
 from stateful_models.subjects.sessions import SessionSubject
@@ -30,7 +31,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("ownership", Ownership)
+@pytest.mark.parametrize("ownership", OWNERSHIP)
 def test_sessions_do_what_the_specified_client_does(name: str, ownership: Ownership) -> None:
     """Contexts, where they came from, and everything stored, after every step.
 

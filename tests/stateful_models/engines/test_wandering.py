@@ -12,12 +12,13 @@ from stateful_models import check
 from stateful_models.bugs.tensors.row_for_env import RowForEnv
 from stateful_models.engines.sessions import RandomSearches
 from stateful_models.engines.wandering import CONFIG, PLANS, SIMULATIONS, shortest_wandering
+from stateful_models.reference.pool import OWNERSHIP
 from stateful_models.reference.sessions import KvrefSession
 from stateful_models.subjects.sessions import SessionSubject, StepLike
 from tests.support.night import NIGHT
 
 
-@pytest.mark.parametrize("ownership", Ownership)
+@pytest.mark.parametrize("ownership", OWNERSHIP)
 @pytest.mark.parametrize("recur_scope", RecurScope)
 def test_right_sessions_break_nothing(ownership: Ownership, recur_scope: RecurScope) -> None:
     profile = Profile(ownership=ownership, recur_scope=recur_scope)
