@@ -21,11 +21,12 @@ O = TypeVar("O")  # noqa: E741 - operations, as S is states
 
 Mood: TypeAlias = dict[str, int]
 """How often each kind of operation comes; 1 where nothing is said."""
+NO_CLEARS: Final[Mood] = {"Clear": 0, "ClearTier": 0, "ClearAll": 0, "Reset": 0}
 MOODS: Final[tuple[Mood, ...]] = (
-    {"Set": 12, "Get": 10, "Lookup": 10},  # what a search does
-    {"Set": 24, "Get": 6, "Lookup": 6, "Clear": 0, "ClearTier": 0, "ClearAll": 0},  # churn
-    {"Set": 6, "Get": 24, "Lookup": 24, "Clear": 0, "ClearTier": 0, "ClearAll": 0},  # looks
-    {"Set": 12, "Get": 5, "Lookup": 5, "Clear": 4, "ClearTier": 2, "ClearAll": 2},  # clears
+    {"Set": 12, "Update": 12, "Get": 10, "Lookup": 10},  # what a search does
+    {"Set": 24, "Update": 24, "Get": 6, "Lookup": 6} | NO_CLEARS,  # churn
+    {"Set": 6, "Update": 6, "Get": 24, "Lookup": 24} | NO_CLEARS,  # looks
+    {"Set": 12, "Update": 12, "Get": 5, "Lookup": 5, "Clear": 4, "ClearTier": 2, "ClearAll": 2},
     {},  # everything alike
 )
 LENGTH: Final = 300
@@ -114,10 +115,10 @@ def attempt(setting: Setting[S, O], random: Random, length: int) -> Divergence[S
     subject, state, done = judge.build(), scope.initial(), list[O]()
     groups = by_kind(scope.alphabet(judge.reports))
     mood = random.choice(MOODS)
-    kinds = [*groups, *(["Write"] if scope.writes(state) else [])]
+    kinds = [*groups, *dict.fromkeys(map(kind_of, scope.writes(state)))]
     weights = [mood.get(kind, 1) for kind in kinds]
     for kind in random.choices(kinds, weights, k=length):
-        op = random.choice(scope.writes(state) if kind == "Write" else groups[kind])
+        op = random.choice(groups[kind] if kind in groups else scope.writes(state))
         state, wrong = judge.perform(subject, state, op)
         if wrong is not None:
             return behind(tuple(done), wrong)

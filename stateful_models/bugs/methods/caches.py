@@ -23,7 +23,8 @@ from stateful_models.engines.fuzz import EXAMPLES, Fuzzed, Store, run
 from stateful_models.engines.isolation import Driven, IsolationRun
 from stateful_models.engines.isolation_sample import LongRuns
 from stateful_models.engines.judge import Divergence
-from stateful_models.engines.sample import Sampling, cut_down, sample, sampled
+from stateful_models.engines.sample import Sampled, Sampling, cut_down, sample, sampled
+from stateful_models.engines.settle import settled
 from stateful_models.reference.listening import DemotingManager
 from stateful_models.scopes.demoting import DemotingScope
 from stateful_models.scopes.isolation import IsolationScope
@@ -89,7 +90,14 @@ def sampled_pool(subject: type[PoolSubject]) -> Caught | None:
         Wider(PoolScope(profile, 1, 2, 2), PoolSetting(subject), SAMPLING)
         for profile in subject.profiles
     ]
-    return shortest([sampled(draw, SAMPLING).divergence for draw in drawn])
+    return shortest([settled_in(sampled(draw, SAMPLING)) for draw in drawn])
+
+
+def settled_in(seen: Sampled[PoolState, Op]) -> PoolFound | None:
+    """With the laws that the operation breaks which made the difference."""
+    if seen.divergence is None or seen.setting is None:
+        return None
+    return settled(seen.setting.scope, seen.setting.build, seen.divergence)
 
 
 def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
@@ -112,10 +120,12 @@ def machine(
         return None
     if isinstance(found.scope, ManagerScope):
         build = partial(found.scope.build, cast(ManagerFactory, subject))
-        return of(cut_down(found.scope, build, cast(ManagerFound, found.divergence)))
+        least = cut_down(found.scope, build, cast(ManagerFound, found.divergence))
+        return of(settled(found.scope, build, least))
     assert isinstance(found.scope, PoolScope), "a scope is of a pool or of a manager"
     making = partial(found.scope.build, cast(PoolFactory, subject))
-    return of(cut_down(found.scope, making, cast(PoolFound, found.divergence)))
+    shown = cut_down(found.scope, making, cast(PoolFound, found.divergence))
+    return of(settled(found.scope, making, shown))
 
 
 def isolated(subject: type[ManagerSubject]) -> Caught | None:

@@ -41,7 +41,7 @@ def explored_windows(subject: type[WindowSubject]) -> Caught | None:
 
 def sampled_windows(subject: type[WindowSubject]) -> Caught | None:
     tried = scopes(subject.operations)
-    return shortest([sample(scope, partial(scope.build, subject), 3) for scope in tried])
+    return shortest([sample(scope, partial(scope.build, subject), 6) for scope in tried])
 
 
 def machine_windows(window: type[KeysValues]) -> Caught | None:
