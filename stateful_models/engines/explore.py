@@ -111,7 +111,8 @@ def expand(
             result.divergence = shorter(result.divergence, wrong)
             if wrong is not None and len(wrong.history) <= len(history) + 1:
                 return found, result
-            if step.after is not None and key not in seen and key not in known:
+            unmet = key is not None and key not in seen and key not in known
+            if step.after is not None and unmet:
                 seen.add(key)
                 found.append(Successor(parent, move, step.after, key, orbit))
     result.occurred, result.lazy = judge.occurred, judge.lazy
