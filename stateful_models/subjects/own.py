@@ -50,7 +50,7 @@ def shadowed(path: Iterable[str]) -> list[str]:
 def apart(module: str, attribute: str, path: Iterable[str]) -> str:
     """The name by which to import a module of the user's; loaded by its place where names clash.
 
-    What kvref itself has by that name is meant, if it has it.
+    A subject of kvref's own by that name is meant, if there is one.
     """
     top, dot, rest = module.partition(".")
     theirs = found(top, path) if top in NAMES else None
@@ -74,9 +74,9 @@ def apart(module: str, attribute: str, path: Iterable[str]) -> str:
 
 
 def has(module: str, attribute: str) -> bool:
-    """Whether there is that in kvref's own packages."""
+    """Whether there is a subject by that name in kvref's own packages."""
     try:
-        return hasattr(import_module(module), attribute)
+        return hasattr(getattr(import_module(module), attribute, None), "perform")
     except ImportError:
         return False
 
