@@ -110,7 +110,8 @@ def check_command(
         refuse(f"{target.name} claims no profile with that policy and ownership")
     console = output(json)
     usual = usual_sampling(target, scope)
-    seconds = 60 * minutes / count_of_rows(target, profiles)
+    together = jobs if target.travels else 1
+    seconds = 60 * minutes * together / count_of_rows(target, profiles)
     sampling = usual._replace(
         length=length or usual.length, capacity=capacity, keys=keys, seed=seed, seconds=seconds
     )

@@ -60,7 +60,8 @@ class Exploration(Generic[S_co, O_co]):
     `states` were visited, each for all that differ from it by renaming: `represented` in all.
     `missing` are laws whose situation never occurred, `unjudged` those of which the subject shows
     too little. Beyond the scope so many random `histories` of a `length` were tried. `lazy`: some
-    objects were released by the garbage collector alone. `scope` is that of the divergence.
+    objects were released by the garbage collector alone. `scope` is that of the divergence,
+    `capacity` what was asked for of sampled pools.
     """
 
     label: str
@@ -77,6 +78,7 @@ class Exploration(Generic[S_co, O_co]):
     lazy: bool = False
     scope: Scope[S_co, O_co] | None = None
     length: int = 0
+    capacity: int | None = None
 
 
 def expand(
@@ -201,6 +203,7 @@ class Explorer(Generic[S, O]):
             self.lazy,
             setting.scope,
             sampling.length if tried else 0,
+            sampling.capacity,
         )
 
     def sampled(self, draw: Draw[S, O], sampling: Sampling) -> Sampled[S, O]:

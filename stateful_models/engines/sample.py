@@ -90,12 +90,13 @@ def sampled(draw: Draw[S, O], sampling: Sampling) -> Sampled[S, O]:
 
 
 def parted(sampling: Sampling) -> list[Sampling]:
-    """The same in parts."""
+    """The same in parts, one after another as long."""
     seeds = [PARTS * sampling.seed + part for part in range(PARTS)]
     few, more = divmod(sampling.histories, PARTS)
     shares = [few + (part < more) for part in range(PARTS)]
     each = zip(seeds, shares, strict=True)
-    return [sampling._replace(seed=seed, histories=share) for seed, share in each]
+    asked = sampling._replace(seconds=sampling.seconds / PARTS)
+    return [asked._replace(seed=seed, histories=share) for seed, share in each]
 
 
 def best(told: Sequence[Sampled[S, O]]) -> Sampled[S, O]:

@@ -18,7 +18,7 @@ from stateful_models.reports.data import CheckData, ProfileLine
 from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import source
 from stateful_models.reports.words import answer, operation
-from stateful_models.scopes.beyond import MOST
+from stateful_models.scopes.beyond import MOST, MOST_OF_A_MANAGER
 from stateful_models.subjects.target import Target
 
 TRANSPARENT: Final = (
@@ -36,8 +36,9 @@ BLACK_BOX: Final = (
     "report, can have been missed."
 )
 
+LARGEST: Final = f"up to {MOST} entries (init pools of managers up to {MOST_OF_A_MANAGER})"
 BEYOND: Final = (
-    f"pools of up to {MOST} entries, under other names for keys (64 bits: huge, negative, equal in "
+    "under other names for keys (64 bits: huge, negative, equal in "
     "hash, low bits or as floats, equal and not identical) and priorities (negative, fractional, "
     "close, huge, infinite), with values that are empty or equal"
 )
@@ -137,7 +138,9 @@ def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
     transitions = sum(one.transitions for one in data.rows)
     tried = sum(one.histories for one in data.rows)
     longest = max(one.longest for one in data.rows)
-    beyond = f", in {BEYOND}" if tried else ""
+    asked = next((one.capacity for row in rows for one in row.reports if one.capacity), None)
+    size = LARGEST if asked is None else f"{asked} entries"
+    beyond = f", in pools of {size}, {BEYOND}" if tried else ""
     said = [
         f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.",
         TRANSPARENT if data.state_shown else BLACK_BOX,

@@ -14,6 +14,8 @@ from stateful_models.subjects.naming import PLAIN, Naming, Values
 A = TypeVar("A", PoolScope, ManagerScope)
 MOST: Final = 8
 """Entries of the largest pools that are sampled, unless somebody asks for more."""
+MOST_OF_A_MANAGER: Final = 4
+"""The same of a manager's init pools."""
 RANKS: Final[tuple[tuple[float, ...], ...]] = (
     (),
     (-3, -2, -1, 2),
@@ -66,13 +68,14 @@ def naming(random: Random, profile: Profile, keys: int) -> Naming:
 
 def beyond(scope: A, random: Random, capacity: int | None = None, keys: int | None = None) -> A:
     """A scope of this kind and profile, larger than is explored; `keys` of them, if given."""
-    size = random.randint(1, MOST) if capacity is None else capacity
+    most = MOST if isinstance(scope, PoolScope) else MOST_OF_A_MANAGER
+    size = random.randint(1, most) if capacity is None else capacity
     if isinstance(scope, PoolScope):
         count = size + random.randint(1, 3) if keys is None else keys
         ranks = 4 if scope.profile.policy is Policy.PRIORITY else 2
         named = naming(random, scope.profile, count + size)
         return replace(scope, capacity=size, keys=count, objects=4, priorities=ranks, naming=named)
-    size, simulations = min(size, 4), random.randint(1, 3)
+    simulations = random.randint(1, 3)
     count = max(size, simulations) + random.randint(1, 3) if keys is None else keys
     return replace(
         scope,
@@ -80,5 +83,5 @@ def beyond(scope: A, random: Random, capacity: int | None = None, keys: int | No
         envs=random.randint(1, 3),
         keys=count,
         shared=random.choice((0, 3)),
-        naming=naming(random, scope.profile, count + 8),
+        naming=naming(random, scope.profile, count + max(size, 3 * simulations)),
     )
