@@ -110,8 +110,9 @@ def check_command(
         refuse(f"{target.name} claims no profile with that policy and ownership")
     console = output(json)
     usual = usual_sampling(target, scope)
-    together = jobs if target.travels else 1
-    seconds = 60 * minutes * together / count_of_rows(target, profiles)
+    rows_due = count_of_rows(target, profiles)
+    together = min(jobs, rows_due) if target.travels else 1
+    seconds = 60 * minutes * together / rows_due
     sampling = usual._replace(
         length=length or usual.length, capacity=capacity, keys=keys, seed=seed, seconds=seconds
     )
