@@ -7,7 +7,7 @@ state of the specification *and* end with the same operation, and after each tra
 answer every operation that tells states apart as the specification does.
 """
 
-from collections.abc import Callable, Hashable, Set
+from collections.abc import Callable, Hashable, Iterable, Set
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -156,7 +156,8 @@ def shorter(
 class Explorer(Generic[S, O]):
     """One exploration. An `executor` runs its tasks elsewhere, with the same result.
 
-    Random `histories` follow, of this scope or of those that `draw` makes.
+    Random `histories` follow, of this scope or of those that `draw` makes. It ends where nothing
+    can come that is `shorter_than` so many operations.
     """
 
     scope: Scope[S, O]
@@ -168,6 +169,7 @@ class Explorer(Generic[S, O]):
     progress: Callable[[Progress], object] = lambda now: None
     draw: Draw[S, O] | None = None
     sampling: Sampling | None = None
+    shorter_than: float = inf
 
     def run(self) -> Exploration[S, O]:
         self.began, scope = perf_counter(), self.scope
@@ -218,7 +220,7 @@ class Explorer(Generic[S, O]):
         frontier, wrong = self.frontier, list[Divergence[S, O]]()
 
         def shortest() -> float:
-            return min((len(one.history) for one in wrong), default=inf)
+            return min((len(one.history) for one in wrong), default=self.shorter_than)
 
         for told in frontier.run(self.work, lambda: shortest() <= frontier.depth + 2):
             self.transitions += told.transitions
@@ -237,3 +239,14 @@ class Explorer(Generic[S, O]):
         known = self.frontier.visited if here else frozenset[Hashable]()
         settled = partial(expand, self.scope, self.build, symmetric=self.symmetric)
         return partial(settled, pending=self.pending, known=known)
+
+
+def shortest_of(scopes: Iterable[tuple[Scope[S, O], Build[O]]]) -> Divergence[S, O] | None:
+    """The shortest divergence over several scopes, of equals the first; each is explored only as
+    far as it may hold a shorter one than those before it."""
+    found: Divergence[S, O] | None = None
+    for scope, build in scopes:
+        bound = inf if found is None else len(found.history)
+        seen = Explorer(scope, build, shorter_than=bound).run().divergence
+        found = shorter(found, seen)
+    return found

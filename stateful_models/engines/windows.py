@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from spec.window import Clone, Fork, Seal, Update, WindowOp
 from spec.window_laws import EVERY
-from stateful_models.engines.explore import Explorer
+from stateful_models.engines.explore import shortest_of
 from stateful_models.engines.judge import Divergence, first_divergence
 from stateful_models.scopes.windows import LongLife, WindowScope
 from stateful_models.subjects.protocol import Subject, SubjectError
@@ -59,8 +59,8 @@ def shortest(found: Iterable[Found | None]) -> Found | None:
 def counterexample(subject: type[WindowSubject]) -> Found | None:
     """The shortest history, over all scopes, that goes wrong; if there is none, a random one that
     does, cut down; None if every one conforms."""
-    runs = [Explorer(scope, partial(scope.build, subject)).run() for scope in offered(subject)]
-    return shortest(run.divergence for run in runs) or sampled(subject)
+    tried = [(scope, partial(scope.build, subject)) for scope in offered(subject)]
+    return shortest_of(tried) or sampled(subject)
 
 
 def sampled(subject: type[WindowSubject]) -> Found | None:

@@ -52,9 +52,13 @@ def matrix_table(lines: list[ExhibitLine]) -> str:
 
 
 def cell(line: ExhibitLine, method: str) -> str:
+    """Of a machine only whether it caught it: what Hypothesis draws depends on what else the
+    process has loaded."""
     if method not in line.operations:
         return ""
     number = line.operations[method]
+    if number is not None and method == "machine":
+        return "yes"
     return "-" if number is None else str(number)
 
 

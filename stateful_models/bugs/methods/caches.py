@@ -18,7 +18,7 @@ from spec.sizing import Config
 from stateful_models.bugs.caches import BEYOND, EXHIBITS, ISOLATION, Exhibit
 from stateful_models.bugs.matrix import Caught, Check, Exhibited
 from stateful_models.engines.check import PoolSetting, Wider
-from stateful_models.engines.explore import Explorer
+from stateful_models.engines.explore import shortest_of
 from stateful_models.engines.fuzz import EXAMPLES, Fuzzed, Store, run
 from stateful_models.engines.isolation import Driven, IsolationRun
 from stateful_models.engines.isolation_sample import LongRuns
@@ -76,13 +76,11 @@ def manager_scopes(subject: type[ManagerSubject]) -> Iterator[ManagerScope]:
 
 
 def explored_pool(subject: type[PoolSubject]) -> Caught | None:
-    scopes = pool_scopes(subject)
-    return shortest([Explorer(s, partial(s.build, subject)).run().divergence for s in scopes])
+    return of(shortest_of((s, partial(s.build, subject)) for s in pool_scopes(subject)))
 
 
 def explored_manager(subject: type[ManagerSubject]) -> Caught | None:
-    scopes = manager_scopes(subject)
-    return shortest([Explorer(s, partial(s.build, subject)).run().divergence for s in scopes])
+    return of(shortest_of((s, partial(s.build, subject)) for s in manager_scopes(subject)))
 
 
 def sampled_pool(subject: type[PoolSubject]) -> Caught | None:
