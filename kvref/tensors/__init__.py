@@ -2,11 +2,12 @@
 
 from kvref.tensors.batch import Aligned, BatchBuffer, align, attention_mask, split
 from kvref.tensors.cache import Cache
-from kvref.tensors.contexts import Missing, Source, by_env_and_latent, by_latent
+from kvref.tensors.contexts import Missing, Rebuilt, Source
 from kvref.tensors.hashing import hash_state, hash_states, salted_hash_state, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.kv_cache import KVCache
-from kvref.tensors.session import SearchSession
+from kvref.tensors.nodes import Node, by_env_and_latent, by_latent
+from kvref.tensors.session import Roots, SearchSession
 from kvref.tensors.step import Step
 
 __all__ = [
@@ -16,6 +17,9 @@ __all__ = [
     "KVCache",
     "KeysValues",
     "Missing",
+    "Node",
+    "Rebuilt",
+    "Roots",
     "SearchSession",
     "Source",
     "Step",

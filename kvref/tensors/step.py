@@ -1,6 +1,6 @@
 """One simulation: from the lookup of the parents to the storing of their children."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import SupportsIndex
@@ -16,6 +16,7 @@ from kvref.tensors.blocks import Block, columns, durable, joined, on
 from kvref.tensors.contexts import Contexts, Source, WindowPool, store
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
+from kvref.tensors.nodes import Node
 from kvref.together import all_or_nothing
 
 
@@ -23,6 +24,9 @@ class Step:
     """A simulation's working batch, from the lookup of its parents to the storing of its children.
 
     Ask for `mask` and `positions` before the model appends the tokens that they are for.
+
+    Attributes:
+        nodes: the parents.
 
     Attributes, inside the `with` block:
         keys_values: the aligned contexts, a copy for the model to update in place. It may also
@@ -41,18 +45,16 @@ class Step:
     def __init__(
         self,
         contexts: Contexts,
-        env_ids: tuple[int, ...],
-        keys: Sequence[int],
-        latents: Tensor,
+        nodes: tuple[Node, ...],
         *,
         recurrent: bool,
     ) -> None:
         self.contexts = contexts
-        self.env_ids = env_ids
-        self._keys = keys
-        self._latents = latents
+        self.nodes = nodes
+        self.env_ids = tuple([one.env_id for one in nodes])
+        self._keys = contexts.handles.keys(nodes)
         self._recurrent = recurrent
-        self._children: Sequence[int] | None = None
+        self._children: tuple[Node, ...] | None = None
 
     def __enter__(self) -> "Step":
         contexts = self.contexts
@@ -70,11 +72,10 @@ class Step:
     def _begin(self) -> None:
         """Find, rebuild and align the parents; what was asked counts when all that is done."""
         contexts = self.contexts
+        contexts.handles.require_same_making(self.nodes, self._keys)
         found = [init if recur is None else recur for init, recur in self._sought()]
         missing = [row for row, window in enumerate(found) if window is None]
-        rebuilt = dict(
-            zip(missing, contexts.rebuilt(missing, self.env_ids, self._latents), strict=True)
-        )
+        rebuilt = dict(zip(missing, contexts.rebuilt(missing, self.nodes).windows, strict=True))
         contexts.require_one_history(
             [self._asked(row) for row in missing],
             [self._keys[row] for row in missing],
@@ -150,15 +151,30 @@ class Step:
             fresh, device=place
         )
 
-    def children(self, latents: Tensor) -> None:
-        """The latent states that this step led to: each row's window is stored under its key."""
-        _, self._children = self.contexts.rows(self.env_ids, latents)
+    def children(
+        self,
+        *appended: Tensor,
+        ids: Iterable[SupportsIndex] | None = None,
+        outputs: Iterable[object] | None = None,
+    ) -> tuple[Node, ...]:
+        """The nodes that this step leads to: each row's window is stored as theirs.
+
+        Args:
+            appended: a tensor, or several, (rows, ...): what tells the children of one parent
+                apart, an action and an observation, say; the last are their latent states.
+            ids: numbers of your own, which name the nodes instead.
+            outputs: what the model put out for each row, for whoever searches from it.
+        """
+        self._children = self.contexts.handles.following(self.nodes, appended, ids, outputs)
+        return self._children
 
     def _store(self) -> None:
         """Every row's new window, under its child's key; made before the first is stored."""
-        new, keys = self.contexts.new, self._children
-        if keys is None:
+        new, children = self.contexts.new, self._children
+        if children is None:
             raise KVCacheValueError("children() was not called: nothing tells what to store where")
+        keys = self.contexts.handles.keys(children)
+        self.contexts.handles.require_same_making(children, keys)
         if self.keys_values.num_samples != len(keys):
             raise KVCacheValueError(
                 f"{len(keys)} rows are to be stored; the batch has {self.keys_values.num_samples}"
@@ -175,6 +191,7 @@ class Step:
         self.contexts.require_one_history(homes, keys, windows)
         with self._together(homes):
             store(list(zip(homes, keys, windows, strict=True)))
+        self.contexts.handles.remember(children, keys)
 
     def _together(self, homes: Sequence[WindowPool]) -> AbstractContextManager[object]:
         """Where a set may fail, after others have been done: by an `on_evict`, by a copy, or for

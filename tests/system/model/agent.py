@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from kvref import KVCacheManager
-from kvref.tensors import KeysValues, Missing, SearchSession, Source, Step, hash_state
+from kvref.tensors import KeysValues, Missing, SearchSession, Source, Step
+from kvref.tensors import Node as Handle
 from spec.window import drop
 from tests.system.model.oracle import recomputed
 from tests.system.model.transformer import WIDTH, Outputs, WorldModel
@@ -45,7 +46,8 @@ class Agent:
         self.model, self.capacity = model, context_length
         self.envs = list(range(manager.env_num))
         self.random = torch.Generator().manual_seed(seed)
-        self.nodes: dict[tuple[int, int], Node] = {}
+        self.nodes: dict[Handle, Node] = {}
+        self.handles: dict[Node, Handle] = {}
         self.session = session(manager, self.rebuild, context_length=context_length)
         self.roots = [self.begin(env) for env in self.envs]
 
@@ -54,15 +56,16 @@ class Agent:
         made = torch.randn(tokens, WIDTH, generator=self.random, dtype=torch.float64)
         return made.to(self.model.device, self.model.dtype)
 
-    def known(self, env: int, node: Node) -> Node:
-        self.nodes[env, hash_state(node.latent)] = node
+    def known(self, handle: Handle, node: Node) -> Node:
+        self.nodes[handle], self.handles[node] = node, handle
         return node
 
     def begin(self, env: int) -> Node:
         """A new episode, its first context of another length than the other environments'."""
         chunks = (self.observed(1 + 2 * (env % 3)),)
         window = self.model.window(1, self.capacity)
-        return self.known(env, self.node(chunks, chunks[0][-1], self.prefill(window, chunks)))
+        (handle,) = self.session.begin([env], chunks[0][-1:])
+        return self.known(handle, self.node(chunks, chunks[0][-1], self.prefill(window, chunks)))
 
     def node(self, chunks: tuple[Tensor, ...], latent: Tensor, told: Outputs, row: int = 0) -> Node:
         policy = told.policy[row, -1].softmax(-1).tolist()
@@ -82,23 +85,21 @@ class Agent:
 
     def rebuild(self, missing: Missing) -> list[KeysValues]:
         windows = []
-        for env, latent in zip(missing.env_ids, missing.latents, strict=True):
+        for handle in missing.nodes:
             window = self.model.window(1, self.capacity)
-            self.prefill(window, self.nodes[env, hash_state(latent)].chunks)
+            self.prefill(window, self.nodes[handle].chunks)
             windows.append(window)
         return windows
 
     def search(self, simulations: int) -> Iterator[Prediction]:
         """From the present roots; all environments simulate at once."""
-        self.session.root(self.envs, torch.stack([root.latent for root in self.roots]))
+        self.session.root([self.handles[root] for root in self.roots])
         for _ in range(simulations):
             paths = [descend(root) for root in self.roots]
             parents = [path[-1] for path, _ in paths]
             actions = [action for _, action in paths]
-            latents = torch.stack([node.latent for node in parents])
-            with self.session.step(self.envs, latents) as step:
+            with self.session.step([self.handles[node] for node in parents]) as step:
                 children = self.imagine(step, parents, actions)
-                step.children(torch.stack([child.latent for child, _ in children]))
             for (path, action), (child, seen) in zip(paths, children, strict=True):
                 grow(path, action, child)
                 yield seen
@@ -115,14 +116,12 @@ class Agent:
     def act(self, ends: frozenset[int] = frozenset()) -> Iterator[Prediction]:
         """Play the favourite actions; environments that end begin anew."""
         actions = [root.favourite() for root in self.roots]
-        latents = torch.stack([root.latent for root in self.roots])
         observed = self.observed(len(self.envs))[:, None]
-        with self.session.advance(self.envs, latents) as step:
+        with self.session.advance([self.handles[root] for root in self.roots]) as step:
             acted = self.model.actions[actions][:, None]
             first = self.model.run(acted, step.positions(1), step.mask(1), step.keys_values)
             second = self.model.run(observed, step.positions(1), step.mask(1), step.keys_values)
             made = self.made(step, self.roots, acted, first, observed, second)
-            step.children(torch.stack([node.latent for node, _ in made]))
         for env, (node, seen) in enumerate(made):
             self.roots[env] = node
             if env in ends:
@@ -141,7 +140,7 @@ class Agent:
     ) -> list[tuple[Node, Prediction]]:
         """A node for each row, and how its predictions compare with the oracle's."""
         told = Outputs(*(torch.cat(pair, dim=1) for pair in zip(first, second, strict=True)))
-        nodes = []
+        nodes, handles = [], step.children(acted, latent[:, -1])
         for row, parent in enumerate(parents):
             chunks = (*parent.chunks, torch.cat((acted[row], latent[row])))
             got = Outputs(*(one[row : row + 1] for one in told))
@@ -149,5 +148,5 @@ class Agent:
             padded = step.lengths[row] < max(step.lengths)
             seen = Prediction(error, step.sources[row], len(chunks), padded)
             node = self.node(chunks, latent[row, -1], told, row)
-            nodes.append((self.known(self.envs[row], node), seen))
+            nodes.append((self.known(handles[row], node), seen))
         return nodes

@@ -1,10 +1,12 @@
 """A real search by a real model: every prediction is the one that a whole history gives."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from kvref import EvictionStrategy, IntegrityError, KVCacheManager, KVCachePool, Ownership
-from kvref.tensors import KeysValues, Source
+from kvref.tensors import KeysValues, SearchSession, Source, by_env_and_latent
 from stateful_models.bugs.tensors.stores_views import ViewingSession
 from tests.system.model.agent import Agent, Prediction, deviation
 from tests.system.model.oracle import recomputed
@@ -55,6 +57,25 @@ def test_every_prediction_is_the_oracles(
     sources = {one.source for one in seen}
     assert {Source.INIT, Source.RECUR} <= sources
     assert (Source.REBUILT in sources) == (recur < SIMULATIONS)
+
+
+class ByLatent(SearchSession):
+    """Asked for nodes, it looks their latents up."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named, keys=by_env_and_latent())
+
+
+@pytest.mark.parametrize("rope", [False, True], ids=["absolute", "rope"])
+def test_equal_latents_are_no_equal_nodes(rope: bool, device: str) -> None:
+    """A dynamics head that starts at zero: chained keys tell the nodes apart; keys of latents give
+    most of them another's context."""
+    model = WorldModel(rope, torch.float64, device, zero=True)
+    seen = play(Agent(model, manager(Ownership.SEALED, 3, SIMULATIONS), context_length=7))
+    assert max(one.error for one in seen) < 1e-12
+    pools = manager(Ownership.SEALED, 1, SIMULATIONS)
+    wrong = play(Agent(model, pools, context_length=7, session=ByLatent))
+    assert max(one.error for one in wrong) > 1e-3
 
 
 def test_a_session_that_stores_views_predicts_wrongly() -> None:
