@@ -9,6 +9,7 @@ from kvref.tensors.kv_cache import KVCache
 from kvref.tensors.nodes import Node, by_env_and_latent, by_latent
 from kvref.tensors.session import Roots, SearchSession
 from kvref.tensors.step import Step
+from kvref.tensors.working import Working
 
 __all__ = [
     "Aligned",
@@ -23,6 +24,7 @@ __all__ = [
     "SearchSession",
     "Source",
     "Step",
+    "Working",
     "align",
     "attention_mask",
     "by_env_and_latent",

@@ -113,6 +113,7 @@ class Contexts:
         context_length: int,
         tokens_per_step: int,
         handles: Handles,
+        grouped: bool,
     ) -> None:
         self.manager = manager
         self.rebuild = rebuild
@@ -124,9 +125,9 @@ class Contexts:
             )
         if not callable(rebuild):
             raise KVCacheTypeError(f"rebuild must be callable, not {show(rebuild)}")
-        self.handles = handles
+        self.handles, self.grouped = handles, grouped
         self.in_use = False
-        self._buffer: BatchBuffer | None = None
+        self._buffers: dict[int, BatchBuffer] = {}
 
     def claim(self) -> None:
         """Refuse a manager that serves another session, or holds what one left behind."""
@@ -229,13 +230,13 @@ class Contexts:
                     f"{count} rows at once do not fit into pool {pool.name!r} of {pool.pool_size}"
                 )
 
-    def buffer_for(self, windows: Sequence[KeysValues]) -> BatchBuffer:
-        """The working batch's room, made anew only when it has become too small."""
-        like, rows, buffer = windows[0]._now(), len(windows), self._buffer
+    def buffer_for(self, windows: Sequence[KeysValues], place: int = 0) -> BatchBuffer:
+        """The `place`-th working batch's room, made anew only when it has become too small."""
+        like, rows, buffer = windows[0]._now(), len(windows), self._buffers.get(place)
         wanted = replace(like, samples=rows, max_tokens=self.length)
         if buffer is not None and buffer.num_layers == len(windows[0]):
             wanted = replace(wanted, samples=max(rows, buffer.layout.samples))
             if wanted == buffer.layout:
                 return buffer
-        self._buffer = BatchBuffer.for_windows(windows, self.length)
-        return self._buffer
+        self._buffers[place] = BatchBuffer.for_windows(windows, self.length)
+        return self._buffers[place]

@@ -60,6 +60,7 @@ class SearchSession:
         role: who searches, a number that chained keys are salted with.
         tokens: nodes keep what was appended to reach them (`Node.history`), for exact rebuilds.
         verify: a hit on a chained key also compares what the key was made of.
+        grouped: working batches hold rows of equal length only, for models that cannot mask.
         simulations: how many a search has at most; `root` then refuses pools that are too small.
     """
 
@@ -77,6 +78,7 @@ class SearchSession:
         tokens: bool = False,
         verify: bool = False,
         simulations: int | None = None,
+        grouped: bool = False,
     ) -> None:
         if not isinstance(manager, KVCacheManager):
             raise KVCacheTypeError(f"manager must be a KVCacheManager, not {show(manager)}")
@@ -84,7 +86,8 @@ class SearchSession:
         self.simulations = None if simulations is None else as_size(simulations, "simulations")
         self._naming = Naming(keys, role, as_flag(tokens, "tokens"), as_flag(verify, "verify"))
         handles = Handles(self._naming, manager.env_num)
-        self._contexts = Contexts(manager, rebuild, context_length, tokens_per_step, handles)
+        apart = as_flag(grouped, "grouped")
+        self._contexts = Contexts(manager, rebuild, context_length, tokens_per_step, handles, apart)
         self._contexts.claim()
 
     def close(self) -> None:

@@ -248,7 +248,7 @@ def session_surfaces() -> dict[str, Surface]:
     chained = kt.SearchSession(other, rebuild, context_length=4)
     nodes = chained.begin(envs, x)
     numbers = {"context_length": 4, "tokens_per_step": 2, "role": 1, "simulations": 1}
-    options = {**numbers, "keys": keys, "tokens": True, "verify": True}
+    options = {**numbers, "keys": keys, "tokens": True, "verify": True, "grouped": False}
     return {
         "SearchSession": Surface(made_session, (), {"rebuild": rebuild, **options}),
         "SearchSession of": Surface(lambda one: made_session(one, context_length=4), (m,)),
@@ -269,6 +269,7 @@ def session_surfaces() -> dict[str, Surface]:
         "end_episode": Surface(session.end_episode, (0,), {}, state),
         "mask": Surface(opened(lambda step, new: step.mask(new)), (1,)),
         "positions": Surface(opened(lambda step, new: step.positions(new)), (1,)),
+        "run": Surface(opened(lambda step, made: step.run(lambda group: made)), ([x],)),
         "children": Surface(opened(lambda step, one: step.children(one)), (x,)),
     }
 
@@ -346,7 +347,7 @@ TYPES = {
     "Aligned", "Cleared", "Cloneable", "Copyable", "Departure", "Event", "Fingerprinted", "Got",
     "LookedUp", "LookupStats", "Missing", "Node", "Observer", "OnEvict", "PoolSizes", "Priority",
     "Rank", "Rebuilt", "Resident", "Roots", "Sealable", "StatsSummary", "Step", "Stored",
-    "Verifiable",
+    "Verifiable", "Working",
 }  # fmt: skip
 
 
