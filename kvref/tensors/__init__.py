@@ -9,7 +9,7 @@ from kvref.tensors.kv_cache import KVCache
 from kvref.tensors.nodes import Node, by_env_and_latent, by_latent
 from kvref.tensors.session import Roots, SearchSession
 from kvref.tensors.step import Step
-from kvref.tensors.working import Working
+from kvref.tensors.working import OnDrop, Positions, Working
 
 __all__ = [
     "Aligned",
@@ -19,6 +19,8 @@ __all__ = [
     "KeysValues",
     "Missing",
     "Node",
+    "OnDrop",
+    "Positions",
     "Rebuilt",
     "Roots",
     "SearchSession",

@@ -27,6 +27,7 @@ from kvref.tensors.handles import Handles
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
 from kvref.tensors.nodes import Node, stacked
+from kvref.tensors.working import OnDrop, Positions
 from kvref.window_drop import drop
 
 
@@ -114,6 +115,7 @@ class Contexts:
         tokens_per_step: int,
         handles: Handles,
         grouped: bool,
+        positions: tuple[Positions, OnDrop | None],
     ) -> None:
         self.manager = manager
         self.rebuild = rebuild
@@ -125,7 +127,7 @@ class Contexts:
             )
         if not callable(rebuild):
             raise KVCacheTypeError(f"rebuild must be callable, not {show(rebuild)}")
-        self.handles, self.grouped = handles, grouped
+        self.handles, self.grouped, self.positions = handles, grouped, positions
         self.in_use = False
         self._buffers: dict[int, BatchBuffer] = {}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import ClassVar, NamedTuple, SupportsIndex, overload
+from typing import ClassVar, NamedTuple, SupportsIndex, cast, overload
 
 from torch import Tensor
 
@@ -20,6 +20,7 @@ from kvref.tensors.handles import EnvIds, Handles
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.nodes import Keys, Naming, Node
 from kvref.tensors.step import Step
+from kvref.tensors.working import OnDrop, Positions
 from kvref.together import all_or_nothing, clear_together
 
 
@@ -30,6 +31,20 @@ class Roots(NamedTuple):
     nodes: tuple[Node, ...]
     sources: tuple[Source, ...]
     outputs: tuple[object, ...]
+
+
+def as_scheme(positions: object, on_drop: object) -> tuple[Positions, OnDrop | None]:
+    """Positions that are counted anew need somebody to write anew what is left."""
+    if not isinstance(positions, Positions):
+        raise KVCacheTypeError(f"positions must be one of Positions, not {show(positions)}")
+    if on_drop is not None and not callable(on_drop):
+        raise KVCacheTypeError(f"on_drop must be callable, not {show(on_drop)}")
+    if positions is Positions.WINDOW and on_drop is None:
+        raise KVCacheValueError(
+            "positions counted from the oldest token that is left change when tokens are dropped: "
+            "give on_drop, which writes what is left anew"
+        )
+    return positions, cast(OnDrop | None, on_drop)
 
 
 class SearchSession:
@@ -60,6 +75,11 @@ class SearchSession:
         role: who searches, a number that chained keys are salted with.
         tokens: nodes keep what was appended to reach them (`Node.history`), for exact rebuilds.
         verify: a hit on a chained key also compares what the key was made of.
+        positions: from where the model counts. From the oldest token that is left (`WINDOW`): what
+            is left when tokens are dropped has to be written anew, which `on_drop` does.
+        on_drop: called with a working batch (`keys_values`, `nodes`, `lengths`) and how many tokens
+            each of its rows has lost, before the model's next tokens; writes in place through
+            `get()`, from `nodes[row].history()`, say (`tokens=True`).
         grouped: working batches hold rows of equal length only, for models that cannot mask.
         simulations: how many a search has at most; `root` then refuses pools that are too small.
     """
@@ -79,6 +99,8 @@ class SearchSession:
         verify: bool = False,
         simulations: int | None = None,
         grouped: bool = False,
+        positions: Positions = Positions.HISTORY,
+        on_drop: OnDrop | None = None,
     ) -> None:
         if not isinstance(manager, KVCacheManager):
             raise KVCacheTypeError(f"manager must be a KVCacheManager, not {show(manager)}")
@@ -86,8 +108,10 @@ class SearchSession:
         self.simulations = None if simulations is None else as_size(simulations, "simulations")
         self._naming = Naming(keys, role, as_flag(tokens, "tokens"), as_flag(verify, "verify"))
         handles = Handles(self._naming, manager.env_num)
-        apart = as_flag(grouped, "grouped")
-        self._contexts = Contexts(manager, rebuild, context_length, tokens_per_step, handles, apart)
+        apart, scheme = as_flag(grouped, "grouped"), as_scheme(positions, on_drop)
+        self._contexts = Contexts(
+            manager, rebuild, context_length, tokens_per_step, handles, apart, scheme
+        )
         self._contexts.claim()
 
     def close(self) -> None:

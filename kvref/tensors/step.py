@@ -11,7 +11,7 @@ from torch import Tensor
 from kvref.arguments import as_tuple
 from kvref.errors import KVCacheValueError
 from kvref.ownership import COPYING
-from kvref.tensors.blocks import durable
+from kvref.tensors.blocks import durable, on
 from kvref.tensors.contexts import Contexts, Source, WindowPool, store
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.nodes import Node
@@ -88,6 +88,7 @@ class Step:
         self.firsts = tuple(parent.first for parent in fitting)
         self.lengths = tuple(parent.size for parent in fitting)
         self.groups = self._grouped(fitting, [one.sealed for one in parents])
+        self._rebase([made.first - was.first for made, was in zip(fitting, parents, strict=True)])
         self._children = None
         self.sources = tuple([self._met(row, *pair) for row, pair in enumerate(self._sought())])
 
@@ -120,6 +121,18 @@ class Step:
                 for place, some in enumerate(rows)
             ]
         )
+
+    def _rebase(self, dropped: list[int]) -> None:
+        """Where positions are counted from the oldest token that is left, have it written anew."""
+        counted, on_drop = self.contexts.positions
+        for group in self.groups:
+            group.nodes = tuple([self.nodes[row] for row in group.rows])
+            group.dropped = tuple([dropped[row] for row in group.rows])
+            group.counted = counted
+            if on_drop is not None and any(group.dropped):
+                lost = on(torch.tensor(group.dropped, device="cpu"), group.keys_values.device)
+                on_drop(group, lost)
+                group.require_untouched_size()
 
     def _homes(self) -> list[WindowPool]:
         """The pool that each row's child is stored in."""
@@ -171,7 +184,7 @@ class Step:
         return self._whole.mask(new)
 
     def positions(self, new: SupportsIndex) -> Tensor:
-        """(rows, new): the index of each of the next `new` tokens in its row's history."""
+        """(rows, new): the index of each of the next `new` tokens; see `Working.positions`."""
         return self._whole.positions(new)
 
     def run(self, model: Callable[[Working], Sequence[Tensor]]) -> tuple[Tensor, ...]:

@@ -1,6 +1,7 @@
 """Working batches: copies of contexts, side by side, for the model to update in place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import SupportsIndex
 
 import torch
@@ -12,6 +13,14 @@ from kvref.tensors.batch import MOST_TOKENS, BatchBuffer, align, attention_mask,
 from kvref.tensors.blocks import Block, columns, joined, on
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
+from kvref.tensors.nodes import Node
+
+
+class Positions(Enum):
+    """From where a model counts the positions of its tokens."""
+
+    HISTORY = "from the first token of the history, as rotary embeddings may"
+    WINDOW = "from the oldest token that is left, as learned embeddings must"
 
 
 class Working:
@@ -19,13 +28,18 @@ class Working:
 
     Attributes:
         rows: their places in the step.
+        nodes: whose contexts they are.
         keys_values: the contexts, for the model to append to. It may also write into the tokens
             that are there, through `get()`: what is stored is what it left.
         lengths: how many tokens each row's context has.
         firsts: the index of each row's oldest token in its history.
+        dropped: how many tokens each row has lost to make room for this step's.
     """
 
     keys_values: KeysValues
+    nodes: tuple[Node, ...] = ()
+    dropped: tuple[int, ...] = ()
+    counted: Positions = Positions.HISTORY
 
     def __init__(
         self,
@@ -49,14 +63,23 @@ class Working:
         return attention_mask(lengths, new, self.keys_values.size, self.keys_values.device)
 
     def positions(self, new: SupportsIndex) -> Tensor:
-        """(rows, new): the index of each of the next `new` tokens in its row's history."""
+        """(rows, new): the index of each of the next `new` tokens in its row's history, or among
+        the tokens that are left, as the session's `positions` says."""
         fresh = as_count(new, "new", 1, MOST_TOKENS)
         grown = self.keys_values.size - self._width
-        starts = [f + n + grown for f, n in zip(self.firsts, self.lengths, strict=True)]
+        firsts = self.firsts if self.counted is Positions.HISTORY else (0,) * len(self.rows)
+        starts = [first + n + grown for first, n in zip(firsts, self.lengths, strict=True)]
         place = self.keys_values.device
         return on(torch.tensor(starts, device="cpu"), place).unsqueeze(1) + torch.arange(
             fresh, device=place
         )
+
+    def require_untouched_size(self) -> None:
+        """Whoever writes tokens anew adds and drops none."""
+        if (self.keys_values.size, self.keys_values.first) != (self._width, 0):
+            raise KVCacheValueError(
+                f"on_drop writes {self._width} tokens anew; there are now {self.keys_values.size}"
+            )
 
     def windows(self, new: int) -> list[KeysValues]:
         """Every row's window, once the model has appended so many tokens."""
@@ -97,6 +120,10 @@ class Working:
         parent = self._parents[row]
         older = columns(joint.narrow(1, row, 1), start, start + parent.size)
         return bool(parent.size) and not torch.equal(joined(parent.pieces()), older)
+
+
+OnDrop = Callable[[Working, Tensor], object]
+"""(batch, (rows,) tokens dropped): writes what is left anew, in place, at positions from 0 on."""
 
 
 def by_length(lengths: Sequence[int]) -> list[list[int]]:

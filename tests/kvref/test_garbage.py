@@ -248,7 +248,8 @@ def session_surfaces() -> dict[str, Surface]:
     chained = kt.SearchSession(other, rebuild, context_length=4)
     nodes = chained.begin(envs, x)
     numbers = {"context_length": 4, "tokens_per_step": 2, "role": 1, "simulations": 1}
-    options = {**numbers, "keys": keys, "tokens": True, "verify": True, "grouped": False}
+    flags = {"tokens": True, "verify": True, "grouped": False}
+    options = {**numbers, **flags, "keys": keys, "on_drop": None}
     return {
         "SearchSession": Surface(made_session, (), {"rebuild": rebuild, **options}),
         "SearchSession of": Surface(lambda one: made_session(one, context_length=4), (m,)),
@@ -345,9 +346,9 @@ def test_every_public_function_is_tried(tmp_path: Path, monkeypatch: pytest.Monk
 
 TYPES = {
     "Aligned", "Cleared", "Cloneable", "Copyable", "Departure", "Event", "Fingerprinted", "Got",
-    "LookedUp", "LookupStats", "Missing", "Node", "Observer", "OnEvict", "PoolSizes", "Priority",
-    "Rank", "Rebuilt", "Resident", "Roots", "Sealable", "StatsSummary", "Step", "Stored",
-    "Verifiable", "Working",
+    "LookedUp", "LookupStats", "Missing", "Node", "Observer", "OnDrop", "OnEvict", "PoolSizes",
+    "Priority", "Rank", "Rebuilt", "Resident", "Roots", "Sealable", "StatsSummary", "Step",
+    "Stored", "Verifiable", "Working",
 }  # fmt: skip
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from kvref import KVCacheManager
-from kvref.tensors import KeysValues, Missing, SearchSession, Source, Step
+from kvref.tensors import KeysValues, Missing, Positions, SearchSession, Source, Step, Working
 from kvref.tensors import Node as Handle
 from spec.window import drop
-from tests.system.model.oracle import recomputed
+from tests.system.model.oracle import afresh, left_of, recomputed
 from tests.system.model.transformer import WIDTH, Outputs, WorldModel
 from tests.system.model.tree import Node, descend, grow
 
@@ -42,13 +42,21 @@ class Agent:
         context_length: int,
         session: type[SearchSession] = SearchSession,
         seed: int = 0,
+        positions: Positions = Positions.HISTORY,
     ) -> None:
-        self.model, self.capacity = model, context_length
+        self.model, self.capacity, self.positions = model, context_length, positions
         self.envs = list(range(manager.env_num))
         self.random = torch.Generator().manual_seed(seed)
         self.nodes: dict[Handle, Node] = {}
         self.handles: dict[Node, Handle] = {}
-        self.session = session(manager, self.rebuild, context_length=context_length)
+        on_drop = self.rebase if positions is Positions.WINDOW else None
+        self.session = session(
+            manager,
+            self.rebuild,
+            context_length=context_length,
+            positions=positions,
+            on_drop=on_drop,
+        )
         self.roots = [self.begin(env) for env in self.envs]
 
     def observed(self, tokens: int) -> Tensor:
@@ -87,9 +95,27 @@ class Agent:
         windows = []
         for handle in missing.nodes:
             window = self.model.window(1, self.capacity)
-            self.prefill(window, self.nodes[handle].chunks)
+            self.prefill(window, self.chunks(handle))
             windows.append(window)
         return windows
+
+    def chunks(self, handle: Handle) -> tuple[Tensor, ...]:
+        """What is to be appended for a node's context: of a model that counts positions from the
+        oldest token that is left, these alone, at once."""
+        chunks = self.nodes[handle].chunks
+        whole = self.positions is Positions.HISTORY
+        return chunks if whole else (left_of(chunks, self.capacity),)
+
+    def rebase(self, batch: Working, dropped: Tensor) -> None:
+        """Write the tokens that are left anew, of rows that have lost any."""
+        for row in dropped.nonzero().flatten().tolist():
+            handle, size = batch.nodes[row], batch.lengths[row]
+            tokens = torch.cat(self.nodes[handle].chunks)[-size:]
+            window = self.model.window(1, self.capacity)
+            self.prefill(window, (tokens,))
+            for layer, made in zip(batch.keys_values, window, strict=True):
+                for old, new in zip(layer.get(), made.get(), strict=True):
+                    old[row, :, old.shape[2] - size :] = new[0]
 
     def search(self, simulations: int) -> Iterator[Prediction]:
         """From the present roots; all environments simulate at once."""
@@ -129,6 +155,10 @@ class Agent:
                 self.roots[env] = self.begin(env)
             yield seen
 
+    def oracle(self, chunks: tuple[Tensor, ...]) -> Outputs:
+        anew = afresh if self.positions is Positions.WINDOW else recomputed
+        return anew(self.model, chunks, self.capacity)
+
     def made(
         self,
         step: Step,
@@ -144,7 +174,7 @@ class Agent:
         for row, parent in enumerate(parents):
             chunks = (*parent.chunks, torch.cat((acted[row], latent[row])))
             got = Outputs(*(one[row : row + 1] for one in told))
-            error = deviation(got, recomputed(self.model, chunks, self.capacity))
+            error = deviation(got, self.oracle(chunks))
             padded = step.lengths[row] < max(step.lengths)
             seen = Prediction(error, step.sources[row], len(chunks), padded)
             node = self.node(chunks, latent[row, -1], told, row)

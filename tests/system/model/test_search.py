@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from kvref import EvictionStrategy, IntegrityError, KVCacheManager, KVCachePool, Ownership
-from kvref.tensors import KeysValues, SearchSession, Source, by_env_and_latent
+from kvref.tensors import (
+    KeysValues,
+    Positions,
+    SearchSession,
+    Source,
+    Working,
+    by_env_and_latent,
+)
 from stateful_models.bugs.tensors.stores_views import ViewingSession
 from tests.system.model.agent import Agent, Prediction, deviation
 from tests.system.model.oracle import recomputed
@@ -57,6 +65,32 @@ def test_every_prediction_is_the_oracles(
     sources = {one.source for one in seen}
     assert {Source.INIT, Source.RECUR} <= sources
     assert (Source.REBUILT in sources) == (recur < SIMULATIONS)
+
+
+@pytest.mark.parametrize("ownership", Ownership)
+@pytest.mark.parametrize("recur", [SIMULATIONS, 3], ids=["room for all", "misses"])
+def test_positions_may_be_counted_from_the_oldest_token_that_is_left(
+    ownership: Ownership, recur: int, device: str
+) -> None:
+    """Learned positions: every prediction is that of the tokens that are left, run afresh."""
+    model = WorldModel(False, torch.float64, device)
+    pools = manager(ownership, 3, recur)
+    seen = play(Agent(model, pools, context_length=7, positions=Positions.WINDOW))
+    assert max(one.error for one in seen) < 1e-12
+    assert max(one.depth for one in seen) > 4, "deep enough to lose tokens"
+
+
+def test_tokens_that_are_not_written_anew_are_told(device: str) -> None:
+    """The oracle of that scheme is no rubber stamp."""
+
+    class Lazy(Agent):
+        def rebase(self, batch: Working, dropped: Tensor) -> None:
+            pass
+
+    model = WorldModel(False, torch.float64, device)
+    pools = manager(Ownership.SEALED, 3, SIMULATIONS)
+    seen = play(Lazy(model, pools, context_length=7, positions=Positions.WINDOW))
+    assert max(one.error for one in seen) > 1e-3
 
 
 class ByLatent(SearchSession):
