@@ -44,8 +44,10 @@ from stateful_models import (
 )
 from stateful_models.bugs.tensors.hash_per_process import HashPerProcess
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
+from stateful_models.reports import tensors
 from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, KvrefWindows
 from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
+from tests.support.night import NIGHT
 from tests.support.paths import ROOT
 
 ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 2)
@@ -110,7 +112,11 @@ def test_check_judges_every_kind(
     subject: Callable[..., object],
     scope: PoolScope | ManagerScope | WindowScope | str,
     laws: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A session by day in the searches of one environment, beside the random ones."""
+    if not NIGHT:
+        monkeypatch.setattr(tensors, "SEARCHES", tensors.SEARCHES[:1])
     report = check(subject, scope)
     assert report.conforms == (laws is None), report.statement
     if laws is None:
