@@ -44,6 +44,7 @@ from stateful_models import (
 )
 from stateful_models.bugs.tensors.hash_per_process import HashPerProcess
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
+from stateful_models.engines import check as engine
 from stateful_models.reports import tensors
 from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, KvrefWindows
 from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
@@ -54,6 +55,12 @@ ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 2)
 NOT_A_PROFILE = cast(Profile, "lru")
 NOT_A_POLICY = cast(Policy, "lru")
 SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
+
+
+@pytest.fixture(autouse=True)
+def fewer_histories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of black boxes, behind what is explored of them."""
+    monkeypatch.setattr(engine, "BLACK_BOX", 25 if NIGHT else 3)
 
 
 def test_every_name_is_there_and_listed() -> None:

@@ -35,12 +35,13 @@ SMALL = {
 def test_sessions_do_what_the_specified_client_does(name: str, ownership: Ownership) -> None:
     """Contexts, where they came from, and everything stored, after every step.
 
-    Where episodes end: two simulations a search for SEALED, one for the others but by night.
+    Where episodes end: two simulations a search for SEALED, one for the others but by night;
+    and by day every third search.
     """
     scope = replace(SMALL[name], profile=Profile(ownership=ownership, counting=False))
     if scope.changes and ownership is not Ownership.SEALED and not NIGHT:
         scope = replace(scope, simulations=1, recur=1)
-    for history in histories(scope):
+    for history in list(histories(scope))[:: 3 if scope.changes and not NIGHT else 1]:
         assert first_difference(scope, history, KvrefSession) is None
 
 
