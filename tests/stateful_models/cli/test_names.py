@@ -118,6 +118,7 @@ def test_a_repro_beside_the_names_fails_as_it_should(folder: Path) -> None:
     assert mended.returncode == 0, mended.stdout
 
 
+@pytest.mark.skipif(not NIGHT, reason="as `kvref check` does in every run: by night")
 def test_fuzzing_works_there(folder: Path) -> None:
     ran = run(folder, *SAFELY, "fuzz", "mycache:Newest", "--minutes=0.2", "--jobs=2")
     assert ran.returncode == 1, ran.stdout + ran.stderr

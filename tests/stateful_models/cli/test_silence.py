@@ -179,8 +179,9 @@ def test_isolation_names_it_too(command: str, name: str, words: str, marked: Mar
 
 @pytest.mark.parametrize("name", [pytest.param("Loops", marks=BY_NIGHT), "LeavesWith"])
 def test_fuzzing_names_it_too(name: str, marked: Marked, tmp_path: Path) -> None:
+    jobs = TWO if NIGHT else ONE
     run = marked.run(
-        "fuzz", f"tests.support.ill_behaved:{name}", "--minutes=1", TWO, "--limit=1.5",
+        "fuzz", f"tests.support.ill_behaved:{name}", "--minutes=1", jobs, "--limit=1.5",
         "--database", tmp_path / "db", "--json", tmp_path / "out.json",
     )  # fmt: skip
     assert run.returncode == 1, run.stdout + run.stderr

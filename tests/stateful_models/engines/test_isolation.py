@@ -1,5 +1,7 @@
 """M2 and M5, exhausted: two runs compared, for every history within scope."""
 
+from itertools import product
+
 import pytest
 
 from spec.history import unaffected
@@ -130,8 +132,11 @@ def test_under_every_policy_and_with_evictions(profile: Profile, keys: int) -> N
     assert run(scope, Specified(scope), M2, depth=depth).found == ()
 
 
-@pytest.mark.parametrize("watched", [0, 1])
-@pytest.mark.parametrize("profile", [FIFO_REFERENCE, LRU_REFERENCE, APART])
+WATCHED = list(product((FIFO_REFERENCE, LRU_REFERENCE, APART), (0, 1)))
+BY_DAY = [(FIFO_REFERENCE, 0), (LRU_REFERENCE, 1), (APART, 1)]
+
+
+@pytest.mark.parametrize(("profile", "watched"), WATCHED if NIGHT else BY_DAY)
 def test_kvrefs_manager_does_not_interfere(profile: Profile, watched: int) -> None:
     """Two environments, each watched in turn. To closure by night; the first one's closure is also
     what `kvref isolate` prints, and the tests of the command line have it do so."""
@@ -144,7 +149,7 @@ def test_kvrefs_manager_does_not_interfere(profile: Profile, watched: int) -> No
     assert seen.closed == (depth is None)
 
 
-@pytest.mark.parametrize("profile", [FIFO_REFERENCE, APART])
+@pytest.mark.parametrize("profile", [FIFO_REFERENCE, APART] if NIGHT else [APART])
 def test_kvrefs_manager_with_three_environments(profile: Profile) -> None:
     """To depth 3, by night 4; beyond, it refines what was exhausted above (`kvref check`)."""
     law = M5 if profile is APART else M2
