@@ -19,8 +19,8 @@ from spec.profile import (
     FIFO_COPY_BOTH,
     FIFO_REFERENCE,
     KVREF,
-    LRU_SEALED,
-    PRIORITY_COPY,
+    LRU_COPY,
+    PRIORITY_SEALED,
     Policy,
     Profile,
     copies,
@@ -32,7 +32,7 @@ from tests.support.exploring import explore_pool
 from tests.support.making import append, contents, same, storages, window
 from tests.support.night import NIGHT
 
-BY_DAY = (FIFO_REFERENCE, LRU_SEALED, PRIORITY_COPY, FIFO_COPY_BOTH)
+BY_DAY = (FIFO_REFERENCE, LRU_COPY, PRIORITY_SEALED, FIFO_COPY_BOTH)
 PROFILES = KVREF if NIGHT else BY_DAY  # each policy and each ownership
 
 
