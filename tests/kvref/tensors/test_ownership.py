@@ -16,10 +16,10 @@ from kvref import (
 )
 from kvref.tensors import KeysValues
 from spec.profile import (
+    FIFO_COPY,
     FIFO_COPY_BOTH,
-    FIFO_REFERENCE,
     KVREF,
-    LRU_COPY,
+    LRU_REFERENCE,
     PRIORITY_SEALED,
     Policy,
     Profile,
@@ -32,7 +32,7 @@ from tests.support.exploring import explore_pool
 from tests.support.making import append, contents, same, storages, window
 from tests.support.night import NIGHT
 
-BY_DAY = (FIFO_REFERENCE, LRU_COPY, PRIORITY_SEALED, FIFO_COPY_BOTH)
+BY_DAY = (LRU_REFERENCE, FIFO_COPY, PRIORITY_SEALED, FIFO_COPY_BOTH)
 PROFILES = KVREF if NIGHT else BY_DAY  # each policy and each ownership
 
 

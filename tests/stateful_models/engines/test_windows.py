@@ -105,7 +105,8 @@ def test_exhibit_is_rejected(exhibit: WindowExhibit, monkeypatch: pytest.MonkeyP
 
     def fitting(offered: tuple[type, ...]) -> list[WindowScope]:
         pairs = 2 if exhibit.law == "R3" else 1
-        return [one for one in scopes(offered) if one.places == pairs]
+        largest_first = sorted(scopes(offered), key=lambda one: -one.capacity)
+        return [one for one in largest_first if one.places == pairs]
 
     if not NIGHT:
         monkeypatch.setattr("stateful_models.engines.windows.scopes", fitting)
