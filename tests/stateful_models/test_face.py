@@ -46,6 +46,7 @@ from stateful_models.bugs.tensors.hash_per_process import HashPerProcess
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
 from stateful_models.engines import check as engine
 from stateful_models.engines import wandering
+from stateful_models.engines.session_client import SEARCHES
 from stateful_models.reports import tensors
 from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, KvrefWindows
 from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
@@ -125,7 +126,7 @@ def test_check_judges_every_kind(
     """A session by day in the searches of one environment and the first of the random ones."""
     if not NIGHT:
         monkeypatch.setattr(wandering, "PLANS", wandering.PLANS[:6])
-        monkeypatch.setattr(tensors, "SEARCHES", tensors.SEARCHES[:1])
+        monkeypatch.setattr(tensors, "SEARCHES", SEARCHES[:1])
     report = check(subject, scope)
     assert report.conforms == (laws is None), report.statement
     if laws is None:
