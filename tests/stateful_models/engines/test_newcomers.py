@@ -13,6 +13,7 @@ from spec.profile import (
 )
 from spec.sizing import Config
 from stateful_models.bugs.caches import BEYOND, Exhibit
+from stateful_models.engines import check as engine
 from stateful_models.engines.check import PoolSetting, Wider
 from stateful_models.engines.explore import Explorer
 from stateful_models.engines.sample import Sampling, sampled
@@ -111,7 +112,8 @@ def test_a_subject_that_varies_is_not_deterministic() -> None:
     assert wrong.laws == ()
 
 
-def test_a_manager_without_wm() -> None:
+def test_a_manager_without_wm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BLACK_BOX", 25 if NIGHT else 3)
     report = check(new.TwoTiers, "small")
     assert report.conforms
     assert "wm" not in report.statement.replace("init, recur and wm", "")

@@ -29,7 +29,8 @@ from stateful_models.reports.searches import (
 from stateful_models.scopes.searches import SearchScope
 from tests.support.night import NIGHT
 
-INSTANCES = [(e, n, scope) for e in (1, 2, 3) for n in range(1, 7) for scope in RecurScope]
+SIMULATIONS = range(1, 7) if NIGHT else (1, 2, 4)
+INSTANCES = [(e, n, scope) for e in (1, 2, 3) for n in SIMULATIONS for scope in RecurScope]
 
 
 @pytest.mark.parametrize(("envs", "simulations", "scope"), INSTANCES)
