@@ -6,7 +6,14 @@ from collections import OrderedDict
 from spec.heap import Heap, Object
 from spec.ops import Contents, Counters, EnvId, Key, SlotId, Tier
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import FIFO_COPY, FIFO_REFERENCE, FIFO_SEALED, LRU_REFERENCE, Profile
+from spec.profile import (
+    FIFO_COPY,
+    FIFO_REFERENCE,
+    FIFO_SEALED,
+    LRU_REFERENCE,
+    PRIORITY_REFERENCE,
+    Profile,
+)
 from stateful_models.bugs.caches.black_boxes import PlainFifo, PlainLru
 from stateful_models.bugs.caches.lookup_refreshes_recur import PlainManager
 from stateful_models.reference.manager import KvrefManager
@@ -229,6 +236,16 @@ class OneObjectOnePool(KvrefManager):
         if value is not None and any(value in pool._values.values() for pool in others):
             raise ValueError("stored elsewhere")
         return super().set(tier, env, key, value, rank)
+
+
+class NoPrioritiesInWm(KvrefManager):
+    """Priorities are forgotten in wm, whose pool is the last to be looked at."""
+
+    profiles = (PRIORITY_REFERENCE,)
+
+    def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> int:
+        forgets = tier is Tier.WM and rank == rank
+        return super().set(tier, env, key, value, 0 if forgets else rank)
 
 
 class PeeksCountInWm(KvrefManager):

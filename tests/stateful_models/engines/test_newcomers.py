@@ -13,8 +13,8 @@ from spec.profile import (
 )
 from spec.sizing import Config
 from stateful_models.bugs.caches import BEYOND, Exhibit
-from stateful_models.engines.check import PoolSetting, Wider
 from stateful_models.engines.explore import Explorer
+from stateful_models.engines.rows import PoolSetting, Wider
 from stateful_models.engines.sample import Sampling, sampled
 from stateful_models.engines.settle import settled
 from stateful_models.reference.manager import KvrefManager

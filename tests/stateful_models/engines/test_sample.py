@@ -13,7 +13,7 @@ from stateful_models.reference.pool import KvrefPool
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.pool import PoolSubject
-from stateful_models.subjects.pool_of_manager import PoolOfManager
+from stateful_models.subjects.pool_of_manager import pool_of_manager
 from tests.support.exploring import explore_pool
 from tests.support.night import NIGHT
 
@@ -100,8 +100,8 @@ class IgnoresUpdates(KvrefManager):
 def test_a_managers_own_pools_are_held_to_the_pool_laws() -> None:
     scope = PoolScope(FIFO_REFERENCE, 2, keys=3, objects=2) if NIGHT else ONE
     for tier in (Tier.INIT, Tier.RECUR):
-        right = partial(PoolOfManager, KvrefManager, tier)
+        right = pool_of_manager(KvrefManager, tier)
         assert explore_pool(scope, right).divergence is None
-        found = explore_pool(scope, partial(PoolOfManager, IgnoresUpdates, tier)).divergence
+        found = explore_pool(scope, pool_of_manager(IgnoresUpdates, tier)).divergence
         assert found is not None
         assert [type(op) for op in found.history[:2]] == [Set, Set]
