@@ -13,7 +13,7 @@ from stateful_models.engines.judge import Divergence
 from stateful_models.engines.rows import AnyOp, AnyScope, Row, Runs, pool_factories, rows_of
 from stateful_models.engines.sample import Sampling
 from stateful_models.scopes.pool import PoolScope
-from stateful_models.scopes.presets import BLACK_BOX, PRESETS, ScopeName
+from stateful_models.scopes.presets import PRESETS, ScopeName
 from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
 
@@ -85,10 +85,12 @@ class Task(NamedTuple):
 
 
 def in_turn(rows: Sequence[Row]) -> list[Task]:
-    """The first scope of every row, then the second: nothing cheap waits for what is not."""
-    deepest = max(len(row.scopes) for row in rows)
-    every = (Task(n, place) for place in range(deepest) for n in range(len(rows)))
-    return [task for task in every if task.place < len(rows[task.row].scopes)]
+    """The first scope of every row, then the second: nothing cheap waits for what is not.
+
+    From the second on those of managers come first, since they take longest.
+    """
+    every = [Task(n, place) for n, row in enumerate(rows) for place in range(len(row.scopes))]
+    return sorted(every, key=lambda one: (one.place, one.place and rows[one.row].kind != "manager"))
 
 
 def check_target(
@@ -153,8 +155,7 @@ def progress_of(told: Exploration[object, AnyOp]) -> Progress:
 
 def usual_sampling(target: Target, scope: ScopeName) -> Sampling:
     preset = PRESETS[scope]
-    histories = preset.histories * (1 if target.transparent else BLACK_BOX)
-    return Sampling(histories, preset.length)
+    return Sampling(preset.histories if target.transparent else preset.blind, preset.length)
 
 
 def check_in(

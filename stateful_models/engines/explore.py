@@ -110,7 +110,8 @@ def expand(
             if wrong is not None and len(wrong.history) > len(history) + 2 and again:
                 again -= 1
                 wrong = cut_down(scope, build, wrong)
-            result.divergence = shorter(result.divergence, wrong)
+            if wrong is not None:
+                result.divergence = shorter(result.divergence, wrong)
             if wrong is not None and len(wrong.history) <= len(history) + 1:
                 return found, result
             unmet = key is not None and key not in seen and key not in known

@@ -116,7 +116,7 @@ class Row:
 def rows_of(target: Target, scope: ScopeName, profiles: tuple[Profile, ...]) -> Iterator[Row]:
     for profile in profiles:
         for kind, factory in pool_factories(target):
-            yield Row(kind, profile, pool_scopes(scope, profile), factory)
+            yield Row(kind, profile, pool_scopes(scope, profile, target.transparent), factory)
         if target.manager is not None:
             first = profile == profiles[0]
             scopes = manager_scopes(scope, profile, first, target.tiers)

@@ -129,7 +129,8 @@ def attempt(setting: Setting[S, O], random: Random, length: int) -> Divergence[S
 
 def remembered(judge: Judge[S, O], state: S, done: tuple[O, ...]) -> Divergence[S, O] | None:
     """At the end of a history, what the operations in it may have left unsaid."""
-    return judge.probe(judge.at(done), state, done) or judge.flush(state, done)
+    wrong = judge.probe(judge.at(done), state, done)
+    return wrong if wrong is not None or judge.transparent else judge.flush(state, done)
 
 
 def by_kind(ops: Sequence[O]) -> dict[str, list[O]]:

@@ -53,7 +53,7 @@ def shown_by(subject: Subject[O], kind: type) -> object:
     if journal is not None:
         journal.write(Doing.SHOWING)
     try:
-        state = cast(Transparent[object], subject).abstract()
+        state = cast("Transparent[object]", subject).abstract()
     except BaseException as error:
         raise unable(error, f"abstract() of {type(subject).__name__}") from error
     finally:
