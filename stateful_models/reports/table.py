@@ -111,16 +111,16 @@ def as_data(target: Target, rows: Sequence[Checked]) -> CheckData:
 
 
 def table(rows: Sequence[Checked]) -> RenderableType:
-    """A line for each row that was begun."""
+    """A line for each row that came to its end."""
     shown = Table(box=SIMPLE_HEAD)
     shown.add_column("profile", no_wrap=True)
     shown.add_column("capacities")
     for column in ("states", "all renamings", "transitions", "depth", "seconds"):
         shown.add_column(column, justify="right")
     shown.add_column("verdict")
-    for row in (one for one in rows if one.reports):
+    for row in (one for one in rows if one.whole):
         told = line(row)
-        style = "green" if row.conforms else "bold red" if row.whole else "dim"
+        style = "green" if row.conforms else "bold red"
         shown.add_row(
             f"{row.kind} {told.profile}",
             ", ".join(scope.capacities for scope in row.scopes[: len(row.reports)]),

@@ -14,6 +14,7 @@ from spec.profile import (
     PRIORITY_REFERENCE,
     Profile,
 )
+from spec.sizing import Config
 from stateful_models.bugs.caches.black_boxes import PlainFifo, PlainLru
 from stateful_models.bugs.caches.lookup_refreshes_recur import PlainManager
 from stateful_models.reference.manager import KvrefManager
@@ -236,6 +237,20 @@ class OneObjectOnePool(KvrefManager):
         if value is not None and any(value in pool._values.values() for pool in others):
             raise ValueError("stored elsewhere")
         return super().set(tier, env, key, value, rank)
+
+
+class MissesAfterOthers(KvrefManager):
+    """A miss in environment 1 turns a bit: while it is set environment 0 misses what it has."""
+
+    def start(self, profile: Profile, config: Config, envs: int) -> None:
+        super().start(profile, config, envs)
+        self.turned = False
+
+    def get(self, tier: Tier, env: int | None, key: int) -> object | None:
+        value = super().get(tier, env, key)
+        if tier is Tier.INIT and env == 1:
+            self.turned ^= value is None
+        return None if self.turned and tier is Tier.INIT and env == 0 else value
 
 
 class NoPrioritiesInWm(KvrefManager):

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from spec.ops import EnvId, Get, Key, On, Ref, Set, Tier
 from spec.profile import (
     FIFO_COPY_BOTH,
     FIFO_REFERENCE,
@@ -14,6 +15,7 @@ from spec.profile import (
 from spec.sizing import Config
 from stateful_models.bugs.caches import BEYOND, Exhibit
 from stateful_models.engines.explore import Explorer
+from stateful_models.engines.judge import first_divergence
 from stateful_models.engines.rows import PoolSetting, Wider
 from stateful_models.engines.sample import Sampling, sampled
 from stateful_models.engines.settle import settled
@@ -78,6 +80,19 @@ def test_a_fault_is_told_of_the_operation_that_made_it() -> None:
     assert wrong.laws == ("P3",)
     assert wrong.at is not None
     assert wrong.at < len(wrong.history) - 1
+
+
+def test_an_answer_that_a_peek_contradicts_is_its_own_fault() -> None:
+    """Environment 1 misses, and environment 0's next get does: the set before it was right."""
+    told = ManagerScope(FIFO_REFERENCE, Config(1, 1), 2, 1)
+    get, put = Get(Key(0)), Set(Key(0), Ref(0))
+    history = (On(Tier.INIT, EnvId(1), get), On(Tier.INIT, EnvId(0), put))
+    build = partial(told.build, new.MissesAfterOthers)
+    wrong = first_divergence(told, build, (*history, On(Tier.INIT, EnvId(0), get)))
+    assert wrong is not None
+    said = settled(told, build, wrong)
+    assert said.at is None
+    assert "P6" in said.laws
 
 
 def test_counters_of_some_kinds_alone() -> None:
