@@ -15,7 +15,7 @@ from spec.profile import (
     Profile,
 )
 from spec.sizing import Config
-from stateful_models.bugs.caches.black_boxes import PlainFifo, PlainLru
+from stateful_models.bugs.caches.black_boxes import PlainFifo, PlainLru, PlainPriority
 from stateful_models.bugs.caches.lookup_refreshes_recur import PlainManager
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
@@ -84,6 +84,13 @@ class LazyAtThree(PlainLru):
         ):
             return self.entries[key]
         return super().get(key)
+
+
+class ZeroIsOne(PlainPriority):
+    """A priority of 0 is taken for none, and so for 1."""
+
+    def set(self, key: int, value: object, rank: float) -> None:
+        super().set(key, value, rank or 1)
 
 
 class HitsAndMisses(PlainLru):

@@ -82,6 +82,14 @@ def test_a_fault_is_told_of_the_operation_that_made_it() -> None:
     assert wrong.at < len(wrong.history) - 1
 
 
+def test_a_wrong_rank_is_told_of_the_set_that_gave_it() -> None:
+    """The second of two sets makes its key go last; the third, which shows it, breaks no P2."""
+    wrong = explore_pool(PoolScope(PRIORITY_REFERENCE, 2, 3, 1), new.ZeroIsOne).divergence
+    assert wrong is not None
+    assert wrong.laws == ("P3",)
+    assert wrong.at == 1
+
+
 def test_an_answer_that_a_peek_contradicts_is_its_own_fault() -> None:
     """Environment 1 misses, and environment 0's next get does: the set before it was right."""
     told = ManagerScope(FIFO_REFERENCE, Config(1, 1), 2, 1)
