@@ -23,6 +23,7 @@ from stateful_models.reference.manager import KvrefManager
 from stateful_models.reports.check import check
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.manager import ManagerSubject
 from stateful_models.subjects.pool import PoolSubject
 from tests.support import newcomers as new
 from tests.support.exploring import explore_manager, explore_pool
@@ -66,6 +67,8 @@ def test_exhibits_that_no_exploration_of_plain_names_sees(exhibit: Exhibit) -> N
         (new.KeysAsFloats, "P3"),
         pytest.param(new.EveryTwentiethEviction, "P3", marks=LONG),
         (new.LazyAtThree, "P3"),
+        (new.ListsWhatWasMissed, "P8"),
+        (new.RanksAreSizes, "P3"),
     ],
 )
 def test_faults_of_names_and_of_long_histories(subject: type[PoolSubject], law: str) -> None:
@@ -80,6 +83,23 @@ def test_a_fault_is_told_of_the_operation_that_made_it() -> None:
     assert wrong.laws == ("P3",)
     assert wrong.at is not None
     assert wrong.at < len(wrong.history) - 1
+
+
+@pytest.mark.parametrize("subject", [new.UsedLastAtEnd, new.LazyHeap])
+def test_right_ones_of_other_makings(subject: type[PoolSubject]) -> None:
+    scope = PoolScope(subject.profiles[0], 2, 3, 2)
+    assert explore_pool(scope, subject).divergence is None
+    draw = Wider(scope, PoolSetting(subject), SAMPLING)
+    assert sampled(draw, SAMPLING).divergence is None
+
+
+@pytest.mark.parametrize(("subject", "law"), [(new.Promotes, "P6"), (new.NobodyIsZero, "M1")])
+def test_managers_that_do_too_much(subject: type[ManagerSubject], law: str) -> None:
+    scope = ManagerScope(LRU_REFERENCE, Config(1, 1), 2, 2)
+    wrong = explore_manager(scope, subject).divergence
+    assert wrong is not None
+    assert law in wrong.laws
+    assert wrong.at == len(wrong.history) - 2, "the lookup, or the clear, and not what shows it"
 
 
 def test_a_wrong_rank_is_told_of_the_set_that_gave_it() -> None:
