@@ -20,9 +20,11 @@ from stateful_models.engines.rows import PoolSetting, Wider
 from stateful_models.engines.sample import Sampling, sampled
 from stateful_models.engines.settle import settled
 from stateful_models.reference.manager import KvrefManager
+from stateful_models.reference.pool import KvrefPool
 from stateful_models.reports.check import check
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
+from stateful_models.subjects.aspects import EVERYTHING, Aspect
 from stateful_models.subjects.manager import ManagerSubject
 from stateful_models.subjects.pool import PoolSubject
 from tests.support import newcomers as new
@@ -125,7 +127,9 @@ def test_an_answer_that_a_peek_contradicts_is_its_own_fault() -> None:
 
 def test_counters_of_some_kinds_alone() -> None:
     scope = PoolScope(LRU_REFERENCE, 1, 2, 1)
-    assert explore_pool(scope, new.HitsAndMisses).divergence is None
+    right = explore_pool(PoolScope(LRU_REFERENCE, 2, 3, 2), new.HitsAndMisses)
+    assert right.divergence is None
+    assert not right.missing, "nobody can peek, and that is not what is asked"
     wrong = explore_pool(scope, new.CountsSecondMisses).divergence
     assert wrong is not None
     assert len(wrong.history) == 3, "miss, miss, look: shortest, though longer ones come first"
@@ -191,3 +195,26 @@ def test_the_alphabet_of_managers_is_whole(
     wrong = Explorer(scope, partial(scope.build, subject)).run().divergence
     assert wrong is not None
     assert len(wrong.history) == operations
+
+
+class Hidden(KvrefPool):
+    """kvref's own, of which only some aspects are told, and no state."""
+
+    abstract = None  # type: ignore[assignment]  # so it is no `Transparent`
+
+
+@pytest.mark.parametrize("aspect", [*Aspect])
+def test_whatever_is_told_or_not_what_is_right_conforms(aspect: Aspect) -> None:
+    """No law is asked for a situation that nobody could see."""
+
+    class Alone(Hidden):
+        reports = frozenset({aspect})
+
+    class AllBut(Hidden):
+        reports = EVERYTHING - {aspect}
+
+    for subject in (Alone, AllBut):
+        told = explore_pool(PoolScope(LRU_REFERENCE, 2, 3, 1), subject)
+        assert told.divergence is None
+        assert not told.missing
+        assert not told.transparent
