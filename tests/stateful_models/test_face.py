@@ -44,10 +44,10 @@ from stateful_models import (
 )
 from stateful_models.bugs.tensors.hash_per_process import HashPerProcess
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
-from stateful_models.engines import check as engine
 from stateful_models.engines import wandering
 from stateful_models.engines.session_client import SEARCHES
 from stateful_models.reports import tensors
+from stateful_models.scopes.presets import PRESETS
 from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, KvrefWindows
 from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
 from tests.support.night import NIGHT
@@ -62,7 +62,8 @@ SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
 @pytest.fixture(autouse=True)
 def fewer_histories(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of black boxes, behind what is explored of them."""
-    monkeypatch.setattr(engine, "BLACK_BOX", 25 if NIGHT else 3)
+    for name, preset in () if NIGHT else tuple(PRESETS.items()):
+        monkeypatch.setitem(PRESETS, name, preset._replace(blind=preset.blind // 8))
 
 
 def test_every_name_is_there_and_listed() -> None:
