@@ -40,6 +40,7 @@ from stateful_models.engines.machines.any_scope import (
     TimeIsUpError,
 )
 from stateful_models.engines.rows import AnyOp, AnyScope, pool_factories
+from stateful_models.engines.sample import cut_down
 from stateful_models.engines.settle import settled
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.scope import Scope
@@ -212,7 +213,8 @@ def told(part: Fuzzed, scope: AnyScope, found: Divergence[object, AnyOp]) -> Fou
     build = partial(scope.build, factory)  # type: ignore[arg-type]  # the scope says which it is
     asked = cast(Scope[object, AnyOp], scope)
     making = cast(Callable[[], Subject[AnyOp]], build)
-    return Found(part.kind, scope, settled(asked, making, replace(found, sampled=True)))
+    least = cut_down(asked, making, replace(found, sampled=True))
+    return Found(part.kind, scope, settled(asked, making, least))
 
 
 def machine_of(

@@ -14,7 +14,7 @@ from spec.profile import Profile
 from stateful_models.engines.explore import Exploration, Explorer
 from stateful_models.engines.frontier import Progress
 from stateful_models.engines.sample import Sampling, Setting
-from stateful_models.scopes.beyond import beyond
+from stateful_models.scopes.beyond import beyond, worn
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.presets import ScopeName, manager_scopes, pool_scopes
@@ -61,6 +61,7 @@ class Wider(Generic[A, S, O]):
 
     def __call__(self, random: Random) -> Setting[S, O]:
         drawn = beyond(self.scope, random, self.sampling.capacity, self.sampling.keys)
+        drawn = worn(drawn, self.setting(drawn).build())
         name = drawn.naming
         plainer = dict.fromkeys(
             (PLAIN, Naming(keys=name.keys), Naming(ranks=name.ranks), Naming(values=name.values))

@@ -20,14 +20,15 @@ Found: TypeAlias = Divergence[object, WindowOp]
 
 
 def scopes(offered: tuple[type, ...]) -> list[WindowScope]:
-    """One window of up to 6 tokens, updates of up to 7; two windows that come from each other."""
+    """One window of up to 6 tokens, updates of up to 7; two windows that come from each other. What
+    most faults show themselves in comes first."""
     alone = tuple(op for op in EVERY if op in offered and op not in (Clone, Fork))
     family = tuple(op for op in FAMILY if op in offered)
     return [
-        *(WindowScope(capacity, 2, operations=alone) for capacity in range(1, 7)),
         WindowScope(5, operations=alone),
-        WindowScope(2, 2, layers=2, most=2, operations=alone),
         WindowScope(2, places=2, most=2, operations=family),
+        WindowScope(2, 2, layers=2, most=2, operations=alone),
+        *(WindowScope(capacity, 2, operations=alone) for capacity in range(6, 0, -1)),
     ]
 
 

@@ -10,6 +10,7 @@ from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.presets import config
 from stateful_models.subjects.naming import PLAIN, Naming, Values
+from stateful_models.subjects.protocol import Named
 
 A = TypeVar("A", PoolScope, ManagerScope)
 MOST: Final = 8
@@ -85,3 +86,14 @@ def beyond(scope: A, random: Random, capacity: int | None = None, keys: int | No
         shared=random.choice((0, 3)),
         naming=naming(random, scope.profile, count + max(size, 3 * simulations)),
     )
+
+
+def worn(scope: A, subject: object) -> A:
+    """The scope with such names only as the subject knows: none with a driver of its own; no other
+    values where the client keeps objects of its own."""
+    if not isinstance(subject, Named):
+        return replace(scope, naming=PLAIN)
+    if subject.client.values is scope.naming.values:
+        return scope
+    known = replace(scope.naming, values=Values.PLAIN)
+    return replace(scope, naming=PLAIN if known == PLAIN else known)

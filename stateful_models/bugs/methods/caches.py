@@ -23,7 +23,7 @@ from stateful_models.engines.isolation import Driven, IsolationRun
 from stateful_models.engines.isolation_sample import LongRuns
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.rows import PoolSetting, Wider
-from stateful_models.engines.sample import Sampled, Sampling, cut_down, sample, sampled
+from stateful_models.engines.sample import Sampled, Sampling, sample, sampled
 from stateful_models.engines.settle import settled
 from stateful_models.reference.listening import DemotingManager
 from stateful_models.scopes.demoting import DemotingScope
@@ -46,6 +46,7 @@ ManagerFound = Divergence[ManagerState, ManagerOp]
 CAPACITIES: Final = (1, 2)
 HISTORIES: Final = 10
 SAMPLING: Final = Sampling(30, 200)
+OF_TENSORS: Final = Sampling(10, 100)  # what takes ten times as long
 RUN: Final = 400  # operations of a recorded run
 ISOLATED: Final = 3  # operations: as far as two runs are compared
 
@@ -70,9 +71,9 @@ def pool_scopes(subject: type[PoolSubject]) -> Iterator[PoolScope]:
 def manager_scopes(subject: type[ManagerSubject]) -> Iterator[ManagerScope]:
     scope = DemotingScope if issubclass(subject, DemotingManager) else ManagerScope
     for profile in subject.profiles:
+        yield scope(profile, Config(1, 2), envs=1, keys=3)
         for capacity in CAPACITIES:
             yield scope(profile, Config(capacity, 1), envs=2, keys=2)
-        yield scope(profile, Config(1, 2), envs=1, keys=3)
 
 
 def explored_pool(subject: type[PoolSubject]) -> Caught | None:
@@ -83,12 +84,14 @@ def explored_manager(subject: type[ManagerSubject]) -> Caught | None:
     return of(shortest_of((s, partial(s.build, subject)) for s in manager_scopes(subject)))
 
 
-def sampled_pool(subject: type[PoolSubject]) -> Caught | None:
-    drawn = [
-        Wider(PoolScope(profile, 1, 2, 2), PoolSetting(subject), SAMPLING)
-        for profile in subject.profiles
-    ]
-    return shortest([settled_in(sampled(draw, SAMPLING)) for draw in drawn])
+def sampled_pool(subject: type[PoolSubject], sampling: Sampling = SAMPLING) -> Caught | None:
+    """Profile by profile, up to the first in which something is found."""
+    for profile in subject.profiles:
+        draw = Wider(PoolScope(profile, 1, 2, 2), PoolSetting(subject), sampling)
+        found = settled_in(sampled(draw, sampling))
+        if found is not None:
+            return of(found)
+    return None
 
 
 def settled_in(seen: Sampled[PoolState, Op]) -> PoolFound | None:
@@ -104,7 +107,7 @@ def sampled_manager(subject: type[ManagerSubject]) -> Caught | None:
 
 
 def machine(
-    subject: type[PoolSubject] | type[ManagerSubject], examples: int = 4 * EXAMPLES
+    subject: type[PoolSubject] | type[ManagerSubject], examples: int = EXAMPLES
 ) -> Caught | None:
     """One run of a campaign; what it finds is cut down by leaving operations out."""
     if issubclass(subject, ManagerSubject):
@@ -114,16 +117,7 @@ def machine(
     with TemporaryDirectory() as folder:
         store, phases = Store(Path(folder)), (Phase.generate,)
         found = run(subject.__name__, part, 0, store, examples, phases).found
-    if found is None:
-        return None
-    if isinstance(found.scope, ManagerScope):
-        build = partial(found.scope.build, cast(ManagerFactory, subject))
-        least = cut_down(found.scope, build, cast(ManagerFound, found.divergence))
-        return of(settled(found.scope, build, least))
-    assert isinstance(found.scope, PoolScope), "a scope is of a pool or of a manager"
-    making = partial(found.scope.build, cast(PoolFactory, subject))
-    shown = cut_down(found.scope, making, cast(PoolFound, found.divergence))
-    return of(settled(found.scope, making, shown))
+    return None if found is None else of(found.divergence)
 
 
 def isolated(subject: type[ManagerSubject]) -> Caught | None:
@@ -181,7 +175,7 @@ def exhibited(exhibit: Exhibit, wing: str = "cache") -> Exhibited:
     else:
         checks = {
             "explore": partial(explored_pool, subject),
-            "sample": partial(sampled_pool, subject),
+            "sample": partial(sampled_pool, subject, SAMPLING if wing == "cache" else OF_TENSORS),
             "machine": partial(machine, subject),
         }
         if Aspect.SLOTS in subject.reports:

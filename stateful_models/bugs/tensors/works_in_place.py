@@ -19,7 +19,7 @@ class InPlaceStep(Step):
     def _store(self) -> None:
         """The window was updated where it is stored; it is stored again under the child's key."""
         if isinstance(self.keys_values, KeysValues) and self._children is not None:
-            (key,) = self.contexts.handles.keys(self._children)
+            key, *_ = self.contexts.handles.keys(self._children)
             self.contexts.manager.set_recur_cache(key, self.keys_values.clone())
 
 

@@ -24,7 +24,7 @@ from spec.sizing import Config
 from stateful_models.engines.judge import Divergence, Judge, behind
 from stateful_models.engines.rows import AnyOp, AnyScope
 from stateful_models.engines.sample import MOODS, Mood, kind_of
-from stateful_models.scopes.beyond import beyond
+from stateful_models.scopes.beyond import beyond, worn
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.scope import Reports, Scope
@@ -145,7 +145,8 @@ class PoolScopeMachine(ScopeMachine[PoolState, Op]):
     def setting(
         self, profile: Profile, random: Random
     ) -> tuple[PoolScope, Callable[[], Subject[Op]]]:
-        scope = beyond(PoolScope(profile, 1, 2, 4), random)
+        drawn = beyond(PoolScope(profile, 1, 2, 4), random)
+        scope = worn(drawn, drawn.build(type(self).factory))
         return scope, partial(scope.build, type(self).factory)
 
 
@@ -156,5 +157,6 @@ class ManagerScopeMachine(ScopeMachine[ManagerState, ManagerOp]):
     def setting(
         self, profile: Profile, random: Random
     ) -> tuple[ManagerScope, Callable[[], Subject[ManagerOp]]]:
-        scope = beyond(ManagerScope(profile, Config(1, 1), 1, 2, tiers=self.tiers), random)
+        drawn = beyond(ManagerScope(profile, Config(1, 1), 1, 2, tiers=self.tiers), random)
+        scope = worn(drawn, drawn.build(type(self).factory))
         return scope, partial(scope.build, type(self).factory)

@@ -1,17 +1,34 @@
 """Random histories find what the explorer merges away, and give it back cut down."""
 
 from functools import cache, partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import Phase
 
 from spec.ops import Clear, Get, Key, Op, Set, Tier
 from spec.pool import PoolState
-from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
+from spec.profile import (
+    FIFO_COPY,
+    FIFO_REFERENCE,
+    FIFO_SEALED,
+    LRU_REFERENCE,
+    PRIORITY_REFERENCE,
+    Profile,
+)
 from stateful_models.bugs.caches.graveyard import Graveyard
+from stateful_models.engines.fuzz import Fuzzed, Store, run
 from stateful_models.engines.judge import Divergence, first_divergence
-from stateful_models.engines.sample import LONG, Sampled, Setting, sample, whole
+from stateful_models.engines.rows import PoolSetting, Wider
+from stateful_models.engines.sample import LONG, Sampled, Sampling, Setting, sample, sampled, whole
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
+from stateful_models.reference.tensor_pool import KvrefTensorPool
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.aspects import Aspect
+from stateful_models.subjects.naming import Values
 from stateful_models.subjects.pool import PoolSubject
 from stateful_models.subjects.pool_of_manager import pool_of_manager
 from tests.support.exploring import explore_pool
@@ -123,3 +140,23 @@ def test_one_long_history_is_enough_and_short_ones_are_compared() -> None:
     asked = iter([nothing, found(LONG + 1), found(4)])
     assert whole(asked) == found(LONG + 1)._replace(tried=20)
     assert next(asked) == found(4), "nobody asked for it"
+
+
+OWN_OBJECTS = (FIFO_REFERENCE, FIFO_SEALED, FIFO_COPY)
+
+
+@pytest.mark.parametrize("profile", OWN_OBJECTS, ids=lambda profile: profile.ownership.value)
+def test_a_client_that_keeps_objects_of_its_own_is_called_by_no_other_values(
+    profile: Profile,
+) -> None:
+    """A right pool of windows, whose client knows nothing of values that are equal or empty."""
+    sampling = Sampling(12, 40)
+    draw = Wider(PoolScope(profile, 1, 2, 2), PoolSetting(KvrefTensorPool), sampling)
+    assert sampled(draw, sampling).divergence is None
+    drawn = [draw(Random(seed)).scope for seed in range(30)]
+    namings = [one.naming for one in drawn if isinstance(one, PoolScope)]
+    assert {one.values for one in namings} == {Values.PLAIN}
+    assert any(one.keys for one in namings)
+    part = Fuzzed("pool", KvrefTensorPool, None, (profile,))
+    with TemporaryDirectory() as folder:
+        assert run("windows", part, 0, Store(Path(folder)), 10, (Phase.generate,)).found is None
