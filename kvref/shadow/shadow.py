@@ -214,7 +214,7 @@ class Shadow(Generic[V]):
         if course is None:
             course = self._courses[pool] = Course(self._every, self._longest)
         self._journal.add(Emptied(pool))
-        if course.told:
+        if course.told or self._every == 1:
             self._attend(pool, None, lambda: None, lambda step: self._empty(pool))
         if not self._dismissed and not course.told:
             course.begins()
