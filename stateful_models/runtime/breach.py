@@ -170,5 +170,5 @@ def hit(sight: Sight, steps: Sequence[Step], scope: PoolScope) -> Hit:
     unknown = scope.objects - 1
     ref = numbers.index(sight.number) if sight.number in numbers else unknown
     contents = Contents(unknown if sight.saw is Saw.CONTENTS else ref)
-    own = sight.saw is Saw.VALUE or not copies(scope.profile)
-    return Hit(Ref(ref) if own else None, contents)
+    theirs = sight.saw is Saw.VALUE or not copies(scope.profile)
+    return Hit(Ref(ref) if theirs else None, contents)

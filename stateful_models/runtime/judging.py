@@ -190,10 +190,13 @@ class Judging:
         if call.value is None or rank is None:
             self.tell(pool, Sight(Saw.TAKEN, pool.name, "refused", answer))
             return
-        self.sets += 1
-        key, number = plain(call.key), self.sets
+        key, value = plain(call.key), call.value if self.identical else weakly(call.value)
+        old = pool.oracle.entries.get(key)
+        if old is not None and self.held(old) is call.value:
+            number = old.number  # the same object replaces nothing (P12)
+        else:
+            number = self.sets = self.sets + 1
         self.journal.add(Put(pool.name, key, number, rank))
-        value = call.value if self.identical else weakly(call.value)
         slot = pool.oracle.put(key, number, value, contents, rank)
         if self.slots and type(answer) is int and answer != slot:
             self.tell(pool, Sight(Saw.SLOT, pool.name, slot, answer))
