@@ -117,8 +117,8 @@ def watched(name: str, own: Method) -> Method:
 
     def method(self: object, *args: object, **named: object) -> object:
         keeper = vars(self).get(KEEPER)
-        if keeper is None or keeper.face is not self:
-            return own(self, *args, **named)
+        if keeper is None or keeper.face is not self or name not in keeper.names:
+            return own(self, *args, **named)  # also called by who held it when it was watched
         return keeper.names[name](own, self, args, named)
 
     return method

@@ -4,6 +4,7 @@ import copy
 import logging
 import pickle
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import cast
@@ -39,31 +40,27 @@ from stateful_models import (
     replay,
 )
 from stateful_models import Ownership as Owned
-from stateful_models.bugs.caches import (
-    ClearKeepsCursor,
-    ClearsTheOldList,
-    CopyIsAlias,
-    EmptyIsMissing,
-    EqualTimestamps,
-    GetRemoves,
-    HighestFreeSlot,
-    OneTooMany,
-    SetReachesNeighbour,
-    SharedCursor,
-    SharedObject,
-    StoresNone,
-    StoresOneOfEquals,
-    UntouchedByHit,
-    UntouchedBySet,
-    UpdateMoves,
-)
 from stateful_models.bugs.caches.black_boxes import PlainFifo, PlainLru
+from stateful_models.bugs.caches.clears_the_old_list import ClearsTheOldList
+from stateful_models.bugs.caches.copy_is_alias import CopyIsAlias
+from stateful_models.bugs.caches.equal_timestamps import EqualTimestamps
+from stateful_models.bugs.caches.get_removes import GetRemoves
+from stateful_models.bugs.caches.highest_free_slot import HighestFreeSlot
+from stateful_models.bugs.caches.one_too_many import OneTooMany
+from stateful_models.bugs.caches.other_names import EmptyIsMissing, StoresOneOfEquals
+from stateful_models.bugs.caches.ring import ClearKeepsCursor, UpdateMoves
+from stateful_models.bugs.caches.set_reaches_neighbour import SetReachesNeighbour
+from stateful_models.bugs.caches.shared_cursor import SharedCursor
+from stateful_models.bugs.caches.shared_object import SharedObject
+from stateful_models.bugs.caches.stores_none import StoresNone
+from stateful_models.bugs.caches.untouched_by_hit import UntouchedByHit
+from stateful_models.bugs.caches.untouched_by_set import UntouchedBySet
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
 from stateful_models.reports.breaches import breach_repro, breach_story
 from stateful_models.runtime.adapters import manager_calls, pool_calls
 from stateful_models.runtime.breach import Breach, BreachError, OnBreach
-from stateful_models.runtime.calls import Asks, Counts, Empties, Guarding, Part, Stores
+from stateful_models.runtime.calls import Asks, Counts, Empties, Guarding, Part, Readings, Stores
 from stateful_models.runtime.guard import guard, guard_of
 from stateful_models.subjects.client import Box, EmptyBox, EqualBox
 from tests.support.adapters import MinimalManager, RecurFirst
@@ -88,7 +85,10 @@ class Value:
     __hash__ = object.__hash__
 
 
-KINDS = {EmptyIsMissing: EmptyBox, StoresOneOfEquals: EqualBox}
+KINDS: dict[type[PoolSubject], type[Box]] = {
+    EmptyIsMissing: EmptyBox,
+    StoresOneOfEquals: EqualBox,
+}
 
 
 def boxes(kind: type[Box], count: int = 6) -> list[Box]:
@@ -114,6 +114,11 @@ def drive_pool(cache: PoolSubject, seed: int, kind: type[Box] = Box) -> None:
         else:
             with pytest.raises((TypeError, ValueError)):
                 cache.set(key, None, 0)
+
+
+def drive_pools(cache: PoolSubject, kind: type[Box] = Box) -> None:
+    for seed in range(20):
+        drive_pool(cache, seed, kind)
 
 
 def breach(run: Callable[[], object]) -> Breach:
@@ -148,7 +153,7 @@ def test_exhibits_are_told_with_a_history_that_shows_it(
     cache = guard(exhibit(profile, 2, 1), profile, adapter=pool_calls(2))
     assert isinstance(cache, exhibit)
     kind = KINDS.get(exhibit, Box)
-    found = breach(lambda: [drive_pool(cache, seed, kind) for seed in range(20)])
+    found = breach(lambda: drive_pools(cache, kind))
     assert laws <= set(found.laws), found
     assert found.whole
     assert f"breaks {', '.join(found.laws)}" in str(found)
@@ -326,12 +331,7 @@ def test_what_breaks_in_kvrefs_own_is_told(policy: Policy) -> None:
         for key in (1, 2, 3):
             pool.set(key, Value(key))
         tamper(pool, 2)
-        call = {
-            "get": lambda pool=pool: pool.get(2),
-            "peek": lambda pool=pool: pool.peek(2),
-            "__contains__": lambda pool=pool: 2 in pool,
-            "set": lambda pool=pool: pool.set(2, Value(2)),
-        }[look]
+        call = partial(getattr(pool, look), 2, *([Value(2)] if look == "set" else []))
         found = breach(call)
         assert laws <= set(found.laws), found
         call()  # once a history
@@ -450,7 +450,7 @@ def test_histories_are_sampled_and_what_is_not_watched_is_as_it_was() -> None:
     plain = KVCachePool[Value](2)
     told = guard_of(pool)
     assert told is not None
-    judged = []
+    judged = list[int]()
     for _ in range(7):
         before = told.judged
         for key in range(3):
@@ -505,6 +505,13 @@ def test_what_is_only_counted(on_breach: OnBreach, caplog: pytest.LogCaptureFixt
     assert len(caplog.records) == (3 if on_breach is OnBreach.LOG else 0)
 
 
+COPIES: tuple[Callable[[object], object], ...] = (
+    copy.copy,
+    copy.deepcopy,
+    lambda one: pickle.loads(pickle.dumps(one)),
+)
+
+
 def test_copies_and_pickles_are_as_nobody_watched() -> None:
     for sample in (1, 2):
         manager = guard(kvref_manager(FIFO_REFERENCE), FIFO_REFERENCE, sample=sample)
@@ -514,8 +521,8 @@ def test_copies_and_pickles_are_as_nobody_watched() -> None:
         told = guard_of(manager)
         assert told is not None
         before = told.judged
-        for make in (copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))):
-            other = make(manager)
+        for make in COPIES:
+            other = cast(KVCacheManager[Value], make(manager))
             assert type(other) is KVCacheManager
             assert type(other.recur_pool) is KVCachePool
             assert guard_of(other) is None
@@ -524,7 +531,7 @@ def test_copies_and_pickles_are_as_nobody_watched() -> None:
             assert other.get_recur_cache(1) is None
             assert other.hierarchical_get(0, 1) is None
             assert type(make(pool)) is KVCachePool
-            assert make(pool).get(1) == Value(1)
+            assert cast(KVCachePool[Value], make(pool)).get(1) == Value(1)
         assert told.judged == before
 
 
@@ -546,7 +553,7 @@ def test_a_type_stays_what_it_was() -> None:
 
 
 def lru_calls(cache: object) -> Guarding:
-    methods = {
+    methods: Readings = {
         "__setitem__": lambda key, value: Stores("pool", key, value),
         "get": lambda key, default=None: Asks(("pool",), key),
         "__len__": lambda: Counts("pool"),
@@ -558,7 +565,8 @@ def lru_calls(cache: object) -> Guarding:
 def test_an_object_of_c_gets_a_stand_in() -> None:
     """lru-dict refreshes with a get, which FIFO does not."""
     for profile, right in ((LRU_REFERENCE, True), (FIFO_REFERENCE, False)):
-        cache = guard(lru.LRU(2), profile, adapter=lru_calls)
+        made: lru.LRU[int, Value] = lru.LRU(2)
+        cache = guard(made, profile, adapter=lru_calls)
         assert isinstance(cache, lru.LRU)
         told = guard_of(cache)
         assert told is not None
@@ -594,9 +602,13 @@ class Slotted:
         self.entries = {}
 
 
+class Open(Slotted):
+    """Something can."""
+
+
 def test_other_names_and_no_attributes_of_its_own() -> None:
     """It keeps whatever it gets: beyond the capacity that it claims."""
-    for kind in (Slotted, type("Open", (Slotted,), {})):
+    for kind in (Slotted, Open):
         cache = guard(kind(), FIFO_REFERENCE, adapter=pool_calls(2, "find", "keep", "forget"))
         assert isinstance(cache, kind)
         for key in (1, 2, 3):
@@ -624,7 +636,7 @@ def test_what_is_there_already_is_watched_from_the_next_clear_on() -> None:
 
 def test_a_breach_is_a_test_and_a_story() -> None:
     cache = guard(UpdateMoves(FIFO_REFERENCE, 2, 1), FIFO_REFERENCE, adapter=pool_calls(2))
-    found = breach(lambda: [drive_pool(cache, seed) for seed in range(9)])
+    found = breach(lambda: drive_pools(cache))
     text = breach_repro(found, UpdateMoves)
     told: dict[str, object] = {}
     exec(compile(text, "repro.py", "exec"), told)
