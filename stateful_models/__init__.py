@@ -79,6 +79,7 @@ from spec.sizing import Config
 from stateful_models.engines.replay import replay
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
+from stateful_models.reports.breaches import breach_repro, breach_story
 from stateful_models.reports.check import check
 from stateful_models.reports.report import Counterexample, Report
 from stateful_models.runtime.adapters import manager_calls, pool_calls
@@ -203,6 +204,8 @@ __all__ = [
     "Values",
     "WindowScope",
     "Write",
+    "breach_repro",
+    "breach_story",
     "check",
     "check_trace",
     "explain",
