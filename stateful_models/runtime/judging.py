@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from operator import index
 from typing import Final, assert_never
 from weakref import ref as weak
 
@@ -25,21 +24,13 @@ from stateful_models.runtime.calls import (
     Peeks,
     Stores,
 )
+from stateful_models.runtime.followed import Followed, plain, weakly
 from stateful_models.runtime.oracle import Due, Oracle
 
 logger = logging.getLogger(__name__)
 
 Snapshot = Callable[[object], object]
 NOBODYS: Final = -1
-
-
-class Followed:
-    """One pool: its ledger, and whether the present history is followed."""
-
-    __slots__ = ("capacity", "course", "name", "oracle")
-
-    def __init__(self, name: str, oracle: Oracle[object], course: Course) -> None:
-        self.name, self.oracle, self.course = name, oracle, course
 
 
 class Judging:
@@ -242,6 +233,7 @@ class Judging:
 
     def emptied(self, names: tuple[str, ...]) -> None:
         """P7: the next history of each begins."""
+        gone = list[object]()
         for name in names:
             pool = self.pools[name]
             course = pool.course
@@ -249,7 +241,7 @@ class Judging:
             course.begins()
             if before or course.follows:
                 self.journal.add(Emptied(name))
-                pool.oracle.clear()
+                gone.append(pool.oracle.clear())
             if course.follows is not before:
                 self.changed()
 
@@ -293,21 +285,3 @@ class Judging:
         if self.on_breach is OnBreach.RAISE:
             raise BreachError(breach)
         logger.warning("%s", breach)
-
-
-def weakly(value: object) -> object:
-    """What a client's object is known by where only a copy of it is stored; None if by nothing."""
-    try:
-        return weak(value)
-    except TypeError:
-        return None
-
-
-def plain(key: object) -> int:
-    """A key as an integer; what is none stands for itself."""
-    if type(key) is int:
-        return key
-    try:
-        return index(key)  # type: ignore[arg-type]  # what has no __index__ raises
-    except TypeError:
-        return key  # type: ignore[return-value]  # the ledger needs no more than its hash

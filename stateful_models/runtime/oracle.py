@@ -37,11 +37,13 @@ class Oracle(Generic[V]):
         self.renews = renews_age(profile)
         self.clear()
 
-    def clear(self) -> None:
-        """P7: as new."""
+    def clear(self) -> object:
+        """P7: as new. What leaves is returned, to be let go when the books are closed."""
+        gone = getattr(self, "entries", None)
         self.entries: OrderedDict[int, Due[V]] = OrderedDict()
         self.heap: list[tuple[Rank, int, int]] = []
         self.age = 0
+        return gone
 
     def get(self, key: int) -> Due[V] | None:
         """P6; LRU: it goes last from here on."""
@@ -52,13 +54,16 @@ class Oracle(Generic[V]):
 
     def put(self, key: int, number: int, value: V, contents: object, rank: Rank) -> int:
         """P3 to P5: the slot."""
-        old = self.entries.get(key)
+        old = self.entries.get(key)  # it and whoever is gone outlive the books, as in the cache
+        gone = None
         if old is not None:
             slot, age = old.slot, old.age
         else:
             self.age += 1
-            age = self.age
-            slot = len(self.entries) if len(self.entries) < self.capacity else self.evict().slot
+            age, slot = self.age, len(self.entries)
+            if slot >= self.capacity:
+                gone = self.evict()
+                slot = gone.slot
         self.entries[key] = Due(slot, number, value, contents, rank, age)
         if self.ranked:
             self.rank(rank, age, key)

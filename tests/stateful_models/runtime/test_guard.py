@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import lru
+import numpy as np
 import pytest
 import torch
 
@@ -618,6 +619,43 @@ def test_other_names_and_no_attributes_of_its_own() -> None:
         assert cache.entries == {}
         cache.keep(1, Value(1))
         assert cache.find(1) == Value(1)
+
+
+class Restless(Value):
+    """It uses the cache when it is let go."""
+
+    def __init__(self, pool: KVCachePool[Value]) -> None:
+        super().__init__(0)
+        self.pool = pool
+
+    def __del__(self) -> None:
+        self.pool.set(50, Value(50))
+        self.pool.get(1)
+
+
+@pytest.mark.parametrize("sample", [1, 2])
+def test_finalizers_find_the_books_closed(sample: int) -> None:
+    """Whoever is evicted, replaced or cleared may use the cache then."""
+    for policy in Policy:
+        made = KVCachePool[Value](2, EvictionStrategy[policy.name])
+        pool = guard(made, Profile(policy), sample=sample)
+        for key in (1, 2, 3, 3, 4, 50, 3):
+            pool.set(key, Restless(pool))
+            pool.get(key)
+        pool.clear()
+        pool.get(50)
+        told = guard_of(pool)
+        assert told is not None
+        assert told.breaches == 0
+        assert told.judged > 14
+
+
+def test_keys_are_integers_of_any_kind() -> None:
+    pool = guard(KVCachePool[Value](2), FIFO_REFERENCE)
+    for key in (np.int64(3), torch.tensor(3), 3):
+        pool.set(key, Value(1))
+        assert pool.get(torch.tensor(3, dtype=torch.uint64)) == Value(1)
+    assert len(pool) == 1
 
 
 def test_what_is_there_already_is_watched_from_the_next_clear_on() -> None:
