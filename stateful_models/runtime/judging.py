@@ -112,7 +112,7 @@ class Judging:
         """P6, R1, R4, M3: the first of these pools that has the key answers; the ledgers are asked
         likewise. A pool that is not followed is taken at its word."""
         names, given, told = call
-        key, unknown = given if type(given) is int else plain(given), False
+        key = given if type(given) is int else plain(given)
         if told is not UNTOLD:
             answer = told
         for place, name in enumerate(names):
@@ -120,14 +120,13 @@ class Judging:
             if not self.goes_on(pool):
                 if answer is not None and not self.later(names[place + 1 :], key, answer):
                     return
-                unknown = True
                 continue
             self.journal.add(Asked(name, key))
             due = pool.oracle.get(key)
             if due is not None and due.value is answer and self.simple:
                 return
             if due is not None or place == len(names) - 1:
-                self.compare(pool, key, due, answer, unknown and due is None, names[place + 1 :])
+                self.compare(pool, key, due, answer, names[place + 1 :])
                 return
 
     def later(self, names: tuple[str, ...], key: int, answer: object) -> bool:
@@ -149,13 +148,12 @@ class Judging:
         key: int,
         due: Due[object] | None,
         answer: object,
-        unknown: bool = False,
         rest: tuple[str, ...] = (),
         looked: bool = False,
     ) -> None:
         """What came against what is due."""
         if due is None:
-            if answer is not None and not unknown:
+            if answer is not None:
                 self.differs(Saw.PRESENCE, pool, key, "a miss", answer, looked=looked)
         elif answer is None:
             told = due.value if self.identical else "a copy"

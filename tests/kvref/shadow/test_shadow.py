@@ -188,6 +188,58 @@ def test_slots_of_sets_are_compared() -> None:
     assert found(shadow) == {Verdict.SLOT: 1}
 
 
+def test_where_nothing_is_compared_nothing_is_told_to_differ() -> None:
+    shadow: Shadow[Lists] = Shadow(kvref_side(2), Answers(get=[9], size=7), on_divergence=COUNT)
+    shadow.set("pool", 1, [7])
+    shadow.set("pool", 2, [7])
+    assert shadow.get("pool", 1) == [7]
+    assert not found(shadow)
+    last: Shadow[Lists] = Shadow(kvref_side(1), kvref_side(2), on_divergence=COUNT)
+    last.set("pool", 1, [7])
+    last.set("pool", 2, [7])  # in slots 0 and 1
+    assert not found(last)
+    assert last.compared == 0
+
+
+def test_whoever_answers_the_candidate_is_measured_by_the_primary() -> None:
+    shadow: Shadow[Lists] = Shadow(
+        kvref_side(2), Answers(get=None, size=4), Mode.SERVE, on_divergence=COUNT
+    )
+    shadow.set("pool", 1, [7])
+    assert shadow.get("pool", 1) is None
+    assert found(shadow) == {Verdict.MISSING: 1, Verdict.SIZE: 1}
+    assert (shadow.firsts[Verdict.SIZE].primary, shadow.firsts[Verdict.SIZE].candidate) == (1, 4)
+
+
+def test_the_first_stays_the_first() -> None:
+    shadow = compared(Answers(get=None))
+    for key in (1, 2):
+        shadow.set("pool", key, [key])
+        shadow.get("pool", key)
+    assert shadow.firsts[Verdict.MISSING].key == 1
+    assert found(shadow) == {Verdict.MISSING: 2}
+
+
+def test_a_clear_that_raises_is_no_new_beginning() -> None:
+    failing = [True]
+
+    def meddle(what: str, value: Lists | None) -> None:
+        if what == "clear" and failing[0]:
+            raise OSError("not now")
+
+    candidate = Meddling(2, meddle)
+    shadow = compared(candidate)
+    shadow.set("pool", 1, [7])
+    shadow.clear("pool")
+    assert shadow.get("pool", 1) is None  # the candidate still has it, and is not asked
+    assert found(shadow) == {Verdict.RAISED: 1}
+    failing[0] = False
+    shadow.clear("pool")
+    shadow.get("pool", 1)
+    assert found(shadow) == {Verdict.RAISED: 1}
+    assert shadow.compared == 1
+
+
 def test_contents_are_those_at_the_set_whatever_is_written_later() -> None:
     """The primary stores the object itself, which its client writes into; the snapshot tells."""
     shadow, value = compared(kvref_side(2)), [7]

@@ -27,6 +27,7 @@ from stateful_models import (
     FIFO_COPY,
     FIFO_REFERENCE,
     FIFO_SEALED,
+    LRU_COPY,
     LRU_REFERENCE,
     Aspect,
     Config,
@@ -186,6 +187,12 @@ class RecurClearsWm(KvrefManager):
             super().clear(Tier.WM, None)
 
 
+class OfCopies(KvrefManager):
+    """Of whose answers nobody can tell which pool they come from."""
+
+    profiles = (LRU_COPY,)
+
+
 SIZES = Capacities(2, 4, 2)
 CONFIG = Config(game_segment_length=2, num_simulations=2)
 BOTH = (Tier.INIT, Tier.RECUR)
@@ -199,6 +206,7 @@ BOTH = (Tier.INIT, Tier.RECUR)
         (RecurClearsWm, {"P6", "P4"}, tuple(Tier)),
         (RecurFirst, {"M3"}, BOTH),
         (KvrefManager, set(), tuple(Tier)),
+        (OfCopies, set(), BOTH),
         (MinimalManager, set(), BOTH),
     ],
 )
@@ -381,7 +389,7 @@ def test_contents_are_judged_where_they_must_stay() -> None:
 
 def test_what_a_listener_does_and_what_is_vetoed() -> None:
     """Looks at the pool that calls it, stores in another, vetoes."""
-    manager = kvref_manager(FIFO_REFERENCE)
+    manager = kvref_manager(LRU_REFERENCE)
     vetoes = [False]
 
     def listener(departure: object) -> None:
@@ -391,10 +399,11 @@ def test_what_a_listener_does_and_what_is_vetoed() -> None:
         if vetoes[0]:
             raise KeyError("stays")
 
-    watched = guard(manager, FIFO_REFERENCE)
+    watched = guard(manager, LRU_REFERENCE)
     watched.recur_pool.on_evict = listener
     for key in range(20):
         watched.set_recur_cache(key, Value(key))
+        watched.set_recur_cache(1, Value(key))
     vetoes[0] = True
     with pytest.raises(KeyError):
         watched.set_recur_cache(99, Value(0))
@@ -504,6 +513,29 @@ def test_what_is_only_counted(on_breach: OnBreach, caplog: pytest.LogCaptureFixt
     assert told.first is not None
     assert told.first.laws == ("P6",)
     assert len(caplog.records) == (3 if on_breach is OnBreach.LOG else 0)
+
+
+class Copying(PlainFifo):
+    """Whose copies take along all that it has."""
+
+    def __copy__(self) -> "Copying":
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        other.entries = self.entries.copy()
+        return other
+
+
+def test_a_copy_that_takes_along_all_is_watched_by_nobody() -> None:
+    cache = guard(Copying(FIFO_REFERENCE, 2, 1), FIFO_REFERENCE, adapter=pool_calls(2))
+    cache.set(1, Value(1), 0)
+    other = copy.copy(cache)
+    assert guard_of(other) is None
+    other.entries.clear()
+    assert other.get(1) is None
+    assert cache.get(1) == Value(1)
+    told = guard_of(cache)
+    assert told is not None
+    assert told.judged == 2
 
 
 COPIES: tuple[Callable[[object], object], ...] = (
