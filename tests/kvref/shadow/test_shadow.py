@@ -212,12 +212,15 @@ def test_whoever_answers_the_candidate_is_measured_by_the_primary() -> None:
 
 
 def test_the_first_stays_the_first() -> None:
-    shadow = compared(Answers(get=None))
-    for key in (1, 2):
-        shadow.set("pool", key, [key])
-        shadow.get("pool", key)
-    assert shadow.firsts[Verdict.MISSING].key == 1
-    assert found(shadow) == {Verdict.MISSING: 2}
+    for asked in (OnDivergence.COUNT, OnDivergence.LOG):
+        shadow: Shadow[Lists] = Shadow(
+            kvref_side(2), Answers(get=None), Mode.COMPARE, on_divergence=asked
+        )
+        for key in (1, 2):
+            shadow.set("pool", key, [key])
+            shadow.get("pool", key)
+        assert shadow.firsts[Verdict.MISSING].key == 1
+        assert found(shadow) == {Verdict.MISSING: 2}
 
 
 def test_a_clear_that_raises_is_no_new_beginning() -> None:
