@@ -1,8 +1,9 @@
 """One cache answers, another is told the same, and what it would have answered is compared."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 from kvref.arguments import as_flag, as_key, as_size
 from kvref.errors import KVCacheValueError, show
@@ -13,6 +14,7 @@ from kvref.shadow.contents import alike, copied, snapshot
 from kvref.shadow.course import Course
 from kvref.shadow.findings import Difference, Findings, Place, differ, told
 from kvref.shadow.journal import Journal
+from kvref.shadow.seen import Given, Seen, asked, evicted
 from kvref.shadow.sides import Side
 from kvref.shadow.verdicts import (
     Asked,
@@ -30,13 +32,6 @@ T = TypeVar("T")
 
 ALONE: Final = (Mode.OFF, Mode.SWITCH)
 PRIMARY_ANSWERS: Final = (Mode.OFF, Mode.SHADOW, Mode.COMPARE)
-
-
-class Given(NamedTuple, Generic[V]):
-    """A value that is to be set: what it holds, and what the other cache is to store."""
-
-    contents: object
-    copy: V
 
 
 class Shadow(Generic[V]):
@@ -93,6 +88,7 @@ class Shadow(Generic[V]):
         self._courses: dict[str, Course] = {}
         self._journal = Journal(self._longest)
         self._puts = self._compared = 0
+        self._sizes = Counter[str]()
         self._findings = Findings(on_divergence)
 
     @property
@@ -160,13 +156,18 @@ class Shadow(Generic[V]):
         if self._mode not in (Mode.SHADOW, Mode.COMPARE):
             raise KVCacheValueError(f"what is observed answers itself: that is no {self._mode}")
         match event:
-            case Got(pool, key, value) if self._follows(pool):
-                self._got(pool, key, value)
-            case Stored(pool, key, given, _, slot, _, rank) if self._follows(pool):
-                self._put(pool, key, self._given(given), slot, rank)
-            case Cleared(pool) if not self._dismissed:
-                self._emptied(pool)
-            case Got() | Stored() | Cleared() | LookedUp():
+            case Got(pool, key, value, slot) if self._follows(pool):
+                self._got(pool, key, value, Seen(slot, self._sizes[pool]))
+            case Stored():
+                self._sizes[event.pool] += event.new - sum(map(evicted, event.left))
+                if self._follows(event.pool):
+                    given = self._given(event.given)
+                    self._put(event.pool, event.key, given, event.slot, event.rank)
+            case Cleared(pool):
+                self._sizes[pool] = 0
+                if not self._dismissed:
+                    self._emptied(pool)
+            case Got() | LookedUp():
                 pass  # a lookup is told of as the gets that it is
 
     def _follows(self, pool: str) -> bool:
@@ -188,8 +189,9 @@ class Shadow(Generic[V]):
         except BaseException as error:
             return error.with_traceback(None)
 
-    def _got(self, pool: str, key: int, value: V | None) -> None:
-        self._attend(pool, key, lambda: Asked(pool, as_key(key)), partial(self._ask, pool, value))
+    def _got(self, pool: str, key: int, value: V | None, seen: Seen | None = None) -> None:
+        step = partial(asked, pool, key)
+        self._attend(pool, key, step, partial(self._ask, pool, value, seen))
 
     def _put(
         self,
@@ -245,7 +247,9 @@ class Shadow(Generic[V]):
             due = None if key is None else self._courses[pool].due(key)
             self._findings.tell(found, Place(pool, key, due), self._journal, error)
 
-    def _ask(self, pool: str, value: V | None, step: Step) -> Iterator[Difference]:
+    def _ask(
+        self, pool: str, value: V | None, seen: Seen | None, step: Step
+    ) -> Iterator[Difference]:
         assert isinstance(step, Asked), "it is a get that is compared"
         found = self._follower.get(pool, step.key)
         if not self._compares:
@@ -253,10 +257,12 @@ class Shadow(Generic[V]):
         self._compared += 1
         primary, candidate = self._ordered(value, found)
         yield from self._presence(primary, candidate)
-        sides = self._ordered(self._leader, self._follower)
+        mine = seen or Seen(self._leader.slot(pool, step.key), self._leader.size(pool))
+        its = Seen(self._follower.slot(pool, step.key), self._follower.size(pool))
+        slots, sizes = zip(*self._ordered(mine, its), strict=True)
         if primary is not None and candidate is not None:
-            yield from differ(Verdict.SLOT, [side.slot(pool, step.key) for side in sides])
-        yield from differ(Verdict.SIZE, [side.size(pool) for side in sides])
+            yield from differ(Verdict.SLOT, slots)
+        yield from differ(Verdict.SIZE, sizes)
 
     def _ordered(self, leading: T, following: T) -> tuple[T, T]:
         """The primary's, then the candidate's."""
