@@ -31,6 +31,11 @@ from stateful_models.subjects.protocol import SubjectError
 REPORTED: Final = {Verdict.SLOT: frozenset({Aspect.SLOTS})}
 
 
+ASKED: Final = 5000
+"""Capacity times operations, up to which each operation is asked whether it made the difference;
+beyond that it takes minutes."""
+
+
 class Right(Enum):
     """Whose answers are the specification's, in the history that shows the difference."""
 
@@ -43,8 +48,9 @@ class Right(Enum):
 class Fault(NamedTuple):
     """What one of the two does wrong, at the latest in the last operation.
 
-    `laws`: those that the answer breaks which shows it; `origin`: those that operation `at` breaks,
-    which made the difference. `expected` and `observed` are answers; None: numbers of entries.
+    `laws`: those that the answer breaks which shows it. `origin`: those that operation `at` breaks,
+    which made the difference; in large pools that is not sought, and it is the last again.
+    `expected` and `observed` are answers; None: numbers of entries.
     """
 
     laws: tuple[str, ...]
@@ -159,9 +165,9 @@ def blamed(
     told: Telling, build: Callable[[], SideSubject], wrong: Departure[PoolState, Op]
 ) -> Fault:
     """The laws that show it, M1 if only what other pools were told brings it about; the origin."""
-    last = len(wrong.history) - 1
-    origin = settled(told.scope, build, wrong)
-    laws = wrong.laws
+    last, laws, origin = len(wrong.history) - 1, wrong.laws, wrong
+    if told.scope.capacity * last <= ASKED:
+        origin = settled(told.scope, build, wrong)
     if any(told.between):
         laws = (*laws, "M1")
     at = last if origin.at is None else origin.at

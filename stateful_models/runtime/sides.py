@@ -1,7 +1,7 @@
 """One side of a shadow as a pool under test: what the specification is asked about it."""
 
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from kvref.ranks import Rank
 from kvref.shadow import Asked, Put, Side, Step
@@ -12,6 +12,8 @@ from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
 from stateful_models.subjects.naming import Naming
 from stateful_models.subjects.pool import PoolSubject
+
+K = TypeVar("K", bound=Hashable)
 
 SideFactory: TypeAlias = Callable[[], Side[object]]
 """Makes one of the two caches, new and empty; it is given objects of a `Client`."""
@@ -45,9 +47,10 @@ class Telling(NamedTuple):
 def telling(steps: Sequence[Step], pool: str, profile: Profile, capacity: int) -> Telling:
     """Keys, values and priorities get the specification's small names."""
     own = [step for step in steps if step.pool == pool]
-    keys = list(dict.fromkeys(step.key for step in own if isinstance(step, (Asked, Put))))
-    numbers = list(dict.fromkeys(step.number for step in own if isinstance(step, Put)))
+    keys = numbered(step.key for step in own if isinstance(step, (Asked, Put)))
+    numbers = numbered(step.number for step in own if isinstance(step, Put))
     ranks = sorted({step.priority or 0 for step in own if isinstance(step, Put)} | {0})
+    places = numbered(ranks)
     between, ops = [list[Step]()], list[Op]()
     for step in steps:
         if step.pool != pool:
@@ -55,10 +58,10 @@ def telling(steps: Sequence[Step], pool: str, profile: Profile, capacity: int) -
             continue
         between.append([])
         if isinstance(step, Asked):
-            ops.append(Get(Key(keys.index(step.key))))
+            ops.append(Get(Key(keys[step.key])))
         elif isinstance(step, Put):
-            rank = ranks.index(step.priority or 0) if profile.policy is Policy.PRIORITY else 0
-            ops.append(Set(Key(keys.index(step.key)), Ref(numbers.index(step.number)), rank))
+            rank = places[step.priority or 0] if profile.policy is Policy.PRIORITY else 0
+            ops.append(Set(Key(keys[step.key]), Ref(numbers[step.number]), rank))
         else:
             ops.append(Clear())
     scope = PoolScope(
@@ -70,6 +73,11 @@ def telling(steps: Sequence[Step], pool: str, profile: Profile, capacity: int) -
         Naming(tuple(keys), told_ranks(ranks, profile)),
     )
     return Telling(pool, scope, tuple(ops), tuple(map(tuple, between)))
+
+
+def numbered(values: Iterable[K]) -> dict[K, int]:
+    """Each by its place among the different ones."""
+    return {value: place for place, value in enumerate(dict.fromkeys(values))}
 
 
 def told_ranks(ranks: Sequence[Rank], profile: Profile) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ from functools import partial
 
 from kvref.shadow import Divergence, Emptied, Mode, OnDivergence, Put, Shadow, Step, Verdict
 from stateful_models.engines.sample import cut
-from stateful_models.runtime.sides import Two, tell
+from stateful_models.runtime.sides import Two, numbered, tell
 from stateful_models.subjects.client import Client
 
 
@@ -13,7 +13,7 @@ def differ(
     two: Two, verdict: Verdict, pool: str, mode: Mode, steps: Sequence[Step]
 ) -> Divergence | None:
     """The first such difference in this pool of two new caches that are told these steps."""
-    numbers = list(dict.fromkeys(step.number for step in steps if isinstance(step, Put)))
+    numbers = numbered(step.number for step in steps if isinstance(step, Put))
     client = two.clients(len(numbers))
     shadow: Shadow[object] = Shadow(
         two.primary(),
@@ -24,7 +24,7 @@ def differ(
         longest=len(steps) + 1,
     )
     for step in steps:
-        value = client.objects[numbers.index(step.number)] if isinstance(step, Put) else None
+        value = client.objects[numbers[step.number]] if isinstance(step, Put) else None
         try:
             tell(shadow, step, value)
         except Exception:  # the one that answers refuses: nobody is compared any longer

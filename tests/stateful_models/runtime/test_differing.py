@@ -24,6 +24,7 @@ from kvref.shadow import (
     Verdict,
 )
 from stateful_models import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile, SubjectError
+from stateful_models.runtime import differing
 from stateful_models.runtime.differing import Explanation, Right, explain
 from tests.support.sides import DictAndRing
 
@@ -83,6 +84,19 @@ def test_a_stale_reverse_entry_is_told_in_a_few_operations(capacity: int, seed: 
                 else:
                     again.get("pool", step.key if isinstance(step, Asked) else -1)
             assert again.counts[verdict] == 1
+
+
+def test_where_an_origin_would_take_minutes_it_is_not_sought(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(differing, "ASKED", 0)
+    shadow = shadowed(ring(3), kvref_of(3))
+    driven(shadow, 0, 6)
+    told = explain(shadow.firsts[Verdict.MISSING], ring(3), kvref_of(3), FIFO_REFERENCE, 3)
+    assert told is not None
+    assert told.primary is not None
+    assert told.primary.origin == told.primary.laws == ("P6",)
+    assert told.primary.at == len(told.history) - 1
 
 
 def test_the_profile_says_who_is_right() -> None:
