@@ -131,6 +131,10 @@ class PoolStats(CacheStats):
 
     __slots__ = ()
 
+    def __init__(self) -> None:
+        self._zero()
+        self._carried = 0
+
     def reset(self) -> None:
         """Count from zero. The entries stay; they count as carried."""
         self._carried += self._insertions - self._evictions - self._cleared

@@ -18,9 +18,11 @@ from spec.ops import (
     Key,
     Miss,
     Peek,
+    Ref,
     Refused,
     ResetStats,
     Set,
+    SlotId,
     Stored,
 )
 from spec.pool import Entry, Pool
@@ -105,7 +107,12 @@ def first_leaves(t: Transition) -> bool:
         case Get():
             return goes_last(t)
         case _:
-            return t.after.pool.entries == t.before.pool.entries
+            return holding(t.after.pool) == holding(t.before.pool)
+
+
+def holding(pool: Pool) -> tuple[tuple[Key, SlotId, Ref, int], ...]:
+    """Entries in order, but for what they contain, which is R4's."""
+    return tuple([(entry.key, entry.slot, entry.ref, entry.priority) for entry in pool.entries])
 
 
 def lowest_slot(t: Transition) -> bool:

@@ -1,46 +1,28 @@
 """The client: an abstract tree search over the manager.
 
 Root inference looks up the context of the root before, extends it by what really happened and
-stores it in init. A simulation descends to a node, looks its context up, lets the model extend a
-working copy by an action and what it predicts, and stores that in recur as the child's. Recur is
-cleared as a search begins; a miss is made good from the node's own history.
+stores it in init; a root that is replayed has a history of its own. A simulation descends to a
+node, looks its context up, lets the model extend a working copy by an action and what it predicts,
+and stores that in recur as the child's. Recur is cleared as a search begins; a miss is made good
+from the node's own history. Roles search by turns, each in trees of its own, over some of the
+environments or all.
 """
 
 from typing import NamedTuple, assert_never
 
-from spec.heap import new_object
 from spec.manager import step as manager_step
-from spec.ops import (
-    Clear,
-    ClearAll,
-    ClearTier,
-    Contents,
-    Done,
-    EnvId,
-    Hit,
-    Lookup,
-    On,
-    Ref,
-    Set,
-    Tier,
-    Write,
-)
-from spec.search_nodes import (
-    TreePlace,
-    child,
-    column,
-    context,
-    first_root,
-    key,
-    next_root,
-    node,
-    with_room,
-)
+from spec.ops import Clear, ClearAll, ClearTier, Done, EnvId, On, Ref, Tier
+from spec.search_client import Given, extended, keep, key_of, look_up, so_far, still_there
+from spec.search_nodes import Node, TreePlace, child, first_root, next_root, node, replayed_root
 from spec.search_state import (
     NOWHERE,
     EndEpisode,
+    Expand,
     Inferred,
     Learn,
+    Names,
+    Recorded,
+    Replay,
     Root,
     SearchOp,
     SearchResponse,
@@ -48,69 +30,15 @@ from spec.search_state import (
     Simulate,
     Visit,
     Where,
-    environments,
+    own,
     pool_name,
     stored,
 )
-from spec.window import Part, append
-
-
-class Given(NamedTuple):
-    """What the model is given to work on; `ref` is the stored object itself, where it hit."""
-
-    context: Part
-    ref: Ref | None
-
-
-def look_up(state: SearchState, env: EnvId, place: TreePlace) -> tuple[SearchState, Given]:
-    """A node's context, from init, from recur or rebuilt, with room for one more step."""
-    manager, answer = manager_step(state.manager, Lookup(env, key(state.client.keying, env, place)))
-    state, length = state._replace(manager=manager), state.client.context_length
-    if isinstance(answer, Hit):
-        found, ref = state.histories[answer.contents], answer.ref
-    else:
-        own, ref = context(node(env, state.weights, place), length), None
-        found = own if state.client.rebuilds else Part(own.tokens[-1:])
-    return state, Given(with_room(found, length, 1), ref)
-
-
-def named(state: SearchState, part: Part) -> tuple[SearchState, Contents]:
-    """The number that stands for a context from now on."""
-    return state._replace(histories=(*state.histories, part)), Contents(len(state.histories))
-
-
-def created(state: SearchState, made: Contents) -> tuple[SearchState, Ref]:
-    """A new object, of the client's own."""
-    heap, ref = new_object(state.manager.heap, made)
-    return state._replace(manager=state.manager._replace(heap=heap)), ref
-
-
-def extended(state: SearchState, env: EnvId, given: Given, label: int) -> tuple[SearchState, Ref]:
-    """The model appends a step: to a copy, or to the very object that the lookup delivered."""
-    step = (column(env, state.weights, label),)
-    state, made = named(state, append(given.context, state.client.context_length, step))
-    if state.client.copies or given.ref is None:
-        return created(state, made)
-    manager, answer = manager_step(state.manager, Write(given.ref, made))
-    if not isinstance(answer, Done):
-        return created(state, made)
-    return state._replace(manager=manager), given.ref
-
-
-def keep(
-    state: SearchState, tier: Tier, env: EnvId, place: TreePlace, ref: Ref
-) -> tuple[SearchState, frozenset[Where]]:
-    """Store a node's context; where. A client that does not recompute leaves what its key has."""
-    where = pool_name(state, tier, env), key(state.client.keying, env, place)
-    if not (state.client.recomputes or tier is Tier.INIT or where not in stored(state)):
-        return state, NOWHERE
-    manager, _ = manager_step(state.manager, On(tier, env, Set(where[1], ref)))
-    put = frozenset({where})
-    return state._replace(manager=manager, written=state.written | put), put
 
 
 class Branch(NamedTuple):
-    """In one environment: which node is looked up, if any, and which is made of it."""
+    """In one environment: which node is looked up, if any, and which is made of it; without a
+    parent, of the steps before its last."""
 
     env: EnvId
     parent: TreePlace | None
@@ -122,75 +50,111 @@ def inferred(
 ) -> tuple[SearchState, Inferred]:
     """Every parent is looked up; then the model writes; then every child is stored."""
     given: list[Given] = []
-    for env, parent, _ in branches:
-        one = Given(Part(), None)
-        if parent is not None:
+    for env, parent, made in branches:
+        if parent is None:
+            one = Given(so_far(state, env, made), None)
+        else:
             state, one = look_up(state, env, parent)
         given.append(one)
     refs: list[Ref] = []
     for (env, _, made), one in zip(branches, given, strict=True):
         state, ref = extended(state, env, one, made.labels[-1])
         refs.append(ref)
-    modelled, put = stored(state), NOWHERE
+    modelled, put, kept = stored(state), NOWHERE, list[tuple[Where, Node]]()
     for (env, _, made), ref in zip(branches, refs, strict=True):
         state, where = keep(state, tier, env, made, ref)
         put |= where
+        kept += [(one, node(own(state, env), made)) for one in where]
     visits = tuple(
-        Visit(node(env, state.weights, parent), one.context)
+        Visit(node(own(state, env), parent), one.context)
         for (env, parent, _), one in zip(branches, given, strict=True)
         if parent is not None
     )
-    return state, Inferred(visits, modelled, put)
+    return state, Inferred(visits, modelled, put, (*asked(state, branches), *kept))
 
 
-def begin(state: SearchState) -> tuple[SearchState, Inferred]:
-    branches = tuple(
-        Branch(env, tree[0], next_root(tree[0])) if tree else Branch(env, None, first_root(episode))
-        for env, tree, episode in zip(environments(state), state.trees, state.episodes, strict=True)
+def asked(state: SearchState, branches: tuple[Branch, ...]) -> Names:
+    """Under which keys parents were looked up, in init and in recur."""
+    return tuple(
+        ((pool_name(state, tier, env), key_of(state, env, parent)), node(own(state, env), parent))
+        for env, parent, _ in branches
+        if parent is not None
+        for tier in (Tier.INIT, Tier.RECUR)
     )
-    state = state._replace(written=NOWHERE, searching=True)
+
+
+def planted(state: SearchState, env: EnvId, tree: tuple[TreePlace, ...]) -> SearchState:
+    """With this as the tree of the environment, for the role that searches."""
+    trees = (*state.trees[:env], tree, *state.trees[env + 1 :])
+    forest = (*state.forest[: state.role], trees, *state.forest[state.role + 1 :])
+    return state._replace(forest=forest)
+
+
+def begin(
+    state: SearchState, role: int, branches: tuple[Branch, ...]
+) -> tuple[SearchState, Inferred]:
+    envs = frozenset(one.env for one in branches)
+    state = state._replace(role=role, written=NOWHERE, searching=envs)
     state, response = inferred(state, Tier.INIT, branches)
     if state.client.clears:
         manager, _ = manager_step(state.manager, ClearTier(Tier.RECUR))
-        state = state._replace(manager=manager)
-    return state._replace(trees=tuple((one.made,) for one in branches)), response
+        state = still_there(state._replace(manager=manager))
+    for one in branches:
+        state = planted(state, one.env, (one.made,))
+    return state, response
 
 
-def simulate(state: SearchState, op: Simulate) -> tuple[SearchState, Inferred]:
-    parents = [tree[at] for tree, at in zip(state.trees, op.nodes, strict=True)]
+def moved_on(state: SearchState, role: int, env: EnvId) -> Branch:
+    tree = state.forest[role][env]
+    if not tree:
+        return Branch(env, None, first_root(state.episodes[role][env]))
+    return Branch(env, tree[0], next_root(tree[0]))
+
+
+def recorded(one: Recorded) -> Branch:
+    return Branch(one.env, None, replayed_root(one.start, one.steps))
+
+
+def simulate(state: SearchState, rows: tuple[Expand, ...]) -> tuple[SearchState, Inferred]:
+    parents = [state.trees[env][at] for env, at, _ in rows]
     branches = tuple(
         Branch(env, parent, child(parent, action))
-        for env, parent, action in zip(environments(state), parents, op.actions, strict=True)
+        for (env, _, action), parent in zip(rows, parents, strict=True)
     )
     state, response = inferred(state, Tier.RECUR, branches)
-    grown = tuple((*tree, one.made) for tree, one in zip(state.trees, branches, strict=True))
-    return state._replace(trees=grown), response
+    for one in branches:
+        state = planted(state, one.env, (*state.trees[one.env], one.made))
+    return state, response
 
 
-def end_episode(state: SearchState, env: EnvId) -> SearchState:
+def end_episode(state: SearchState, env: EnvId, role: int) -> SearchState:
+    """Its roots go, and those that other roles have in the environment."""
     manager, _ = manager_step(state.manager, On(Tier.INIT, env, Clear()))
-    trees = (*state.trees[:env], (), *state.trees[env + 1 :])
-    episodes = tuple(n + (e == env) for e, n in enumerate(state.episodes))
-    return state._replace(searching=False, manager=manager, trees=trees, episodes=episodes)
+    counts = tuple(n + (e == env) for e, n in enumerate(state.episodes[role]))
+    episodes = (*state.episodes[:role], counts, *state.episodes[role + 1 :])
+    state = state._replace(role=role, searching=frozenset(), manager=manager, episodes=episodes)
+    return still_there(planted(state, env, ()))
 
 
 def learn(state: SearchState) -> SearchState:
-    state = state._replace(searching=False, weights=state.weights + 1)
+    state = state._replace(searching=frozenset(), weights=state.weights + 1)
     if not state.client.forgets:
         return state
     manager, _ = manager_step(state.manager, ClearAll())
-    return state._replace(manager=manager)
+    return still_there(state._replace(manager=manager))
 
 
 def step(state: SearchState, op: SearchOp) -> tuple[SearchState, SearchResponse]:
     """One step of the client, and what it did. Total and pure."""
     match op:
-        case Root():
-            return begin(state)
-        case Simulate():
-            return simulate(state, op)
-        case EndEpisode(env):
-            return end_episode(state, env), Done()
+        case Root(envs, role):
+            return begin(state, role, tuple(moved_on(state, role, env) for env in envs))
+        case Replay(roots, role):
+            return begin(state, role, tuple(recorded(one) for one in roots))
+        case Simulate(rows):
+            return simulate(state, rows)
+        case EndEpisode(env, role):
+            return end_episode(state, env, role), Done()
         case Learn():
             return learn(state), Done()
         case _:

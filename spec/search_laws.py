@@ -1,15 +1,17 @@
-"""S1 to S3 on one step of a search: what was looked up, what the model wrote, what was stored."""
+"""S1 to S4 on one step of a search: what was looked up, what the model wrote, what was stored."""
 
 from typing import Final, NamedTuple
 
 from spec.law import Law
-from spec.search_nodes import context, with_room
+from spec.search_nodes import Node, context, with_room
 from spec.search_state import (
     NOWHERE,
     EndEpisode,
     Entries,
     Inferred,
     Learn,
+    Names,
+    Replay,
     Root,
     SearchOp,
     SearchResponse,
@@ -22,10 +24,12 @@ from spec.search_state import (
 
 
 class Shown(NamedTuple):
-    """What a law sees of a search's state: every entry, and where this search has stored."""
+    """What a law sees of a search's state: every entry, where this search has stored, and for which
+    node each entry was stored."""
 
     entries: Entries
     written: frozenset[Where]
+    names: Names = ()
 
 
 class SearchTransition(NamedTuple):
@@ -51,10 +55,14 @@ class SearchTransition(NamedTuple):
     def put(self) -> frozenset[Where]:
         return self.response.put if isinstance(self.response, Inferred) else NOWHERE
 
+    @property
+    def names(self) -> Names:
+        return self.response.names if isinstance(self.response, Inferred) else ()
+
 
 def shown(state: SearchState) -> Shown:
     """A search that is over has written nothing."""
-    return Shown(stored(state), state.written if state.searching else NOWHERE)
+    return Shown(stored(state), state.written if state.searching else NOWHERE, state.names)
 
 
 def observed(
@@ -83,6 +91,12 @@ def working_copies(t: SearchTransition) -> bool:
     return t.modelled == before and kept
 
 
+def one_history(t: SearchTransition) -> bool:
+    """A key that is looked up or stored under stands for one node, and so for one history."""
+    known: dict[Where, Node] = dict(t.before.names)
+    return all(known.setdefault(where, node) == node for where, node in t.names)
+
+
 def storing(t: SearchTransition) -> bool:
     """The search stores more, having stored something already."""
     more = bool(t.before.written) and t.after.entries != t.before.entries
@@ -104,9 +118,16 @@ def given_and_written(t: SearchTransition) -> bool:
     )
 
 
-EVERY: Final = (Root, Simulate, EndEpisode, Learn)
+def named_again(t: SearchTransition) -> bool:
+    """A key comes again, while other nodes have entries too."""
+    known = dict(t.before.names)
+    return len(set(known.values())) > 1 and any(where in known for where, _ in t.names)
+
+
+EVERY: Final = (Root, Replay, Simulate, EndEpisode, Learn)
 SEARCH: Final[tuple[Law[SearchTransition], ...]] = (
     Law("S1", "retention", EVERY, retention, storing),
     Law("S2", "provenance", EVERY, provenance, deep),
     Law("S3", "working copies", EVERY, working_copies, given_and_written),
+    Law("S4", "one history", EVERY, one_history, named_again),
 )

@@ -12,9 +12,10 @@ from spec.window import Column, Columns, Part, Token, append, drop
 
 Chunks: TypeAlias = tuple[Columns, ...]  # what was appended at a time, first to last
 
-BASE: Final = 32  # more than there are labels, environments or weights
+BASE: Final = 32  # more than there are labels, environments, roles or weights
 OBSERVED: Final = 8  # a real step has its action's label, and this added; an imagined one just that
 EPISODE: Final = 16  # and the first label of all, of the first observation, is its episode's
+REPLAY: Final = 24  # or that of the recording's part which is replayed
 
 
 class Node(NamedTuple):
@@ -36,11 +37,27 @@ def with_room(part: Part, capacity: int, new: int) -> Part:
     return Part(part.tokens[dropped:], part.first + dropped)
 
 
+class Salt(NamedTuple):
+    """Whose a tree is: the environment, the role that searches, the version of the weights."""
+
+    env: EnvId
+    role: int = 0
+    weights: int = 0
+
+
+class Latents(Enum):
+    """Which nodes of an environment have equal latent states."""
+
+    DISTINCT = "none"
+    LATEST = "those after the same action"
+    EQUAL = "all, as a dynamics head that starts at zero makes them"
+
+
 class Keying(Enum):
     """Which nodes share a key, though their histories differ."""
 
-    HISTORY = "none"
-    STATE = "of an environment, after the same action"
+    CHAINED = "none: a key is that of the parent and what was appended, and whose it is"
+    LATENT = "of an environment, with equal latent states"
     PATH = "of all environments, after the same steps"
     IMAGINED = "of an environment, imagined by the same actions from whichever root"
 
@@ -54,6 +71,12 @@ class TreePlace(NamedTuple):
 
 def first_root(episode: int) -> TreePlace:
     return TreePlace((EPISODE + episode,))
+
+
+def replayed_root(start: int, steps: int) -> TreePlace:
+    """After so many steps of a recording that is read from its `start`-th place on: what came
+    before that is no part of its history, though it may be of the same observation's elsewhere."""
+    return TreePlace((REPLAY + start, *(OBSERVED,) * steps))
 
 
 def next_root(root: TreePlace, action: int = 0) -> TreePlace:
@@ -73,28 +96,42 @@ def number(*digits: int) -> int:
     return total
 
 
-def column(env: EnvId, weights: int, label: int) -> Column:
-    """The token of one step, as an environment's model sees it with these weights."""
-    return (Token(number(env, weights, label)),)
+def column(salt: Salt, label: int) -> Column:
+    """The token of one step, as whoever searches sees it with these weights."""
+    return (Token(number(*salt, label)),)
 
 
-def node(env: EnvId, weights: int, place: TreePlace) -> Node:
+def node(salt: Salt, place: TreePlace) -> Node:
     """A node's own history, a token a step."""
-    return Node(env, tuple((column(env, weights, label),) for label in place.labels))
+    return Node(salt.env, tuple((column(salt, label),) for label in place.labels))
 
 
-def key(keying: Keying, env: EnvId, place: TreePlace) -> Key:
+def latent(latents: Latents, place: TreePlace) -> tuple[int, ...]:
+    """What the model makes of a node: all that a key of latents can tell of it."""
+    match latents:
+        case Latents.DISTINCT:
+            return place.labels
+        case Latents.LATEST:
+            return place.labels[-1:]
+        case Latents.EQUAL:
+            return ()
+        case _:
+            assert_never(latents)
+
+
+def key(keying: Keying, latents: Latents, salt: Salt, place: TreePlace) -> Key:
+    """A chained key is the history itself, written as a number: nothing is hashed here."""
     labels, imagined = place
     match keying:
-        case Keying.HISTORY:
-            return Key(number(env, *labels))
-        case Keying.STATE:
-            return Key(number(env, labels[-1]))
+        case Keying.CHAINED:
+            return Key(number(*salt, *labels))
+        case Keying.LATENT:
+            return Key(number(salt.env, *latent(latents, place)))
         case Keying.PATH:
             return Key(number(*labels))
         case Keying.IMAGINED if imagined:
-            return Key(number(env, *labels[-imagined:]))
+            return Key(number(salt.env, *labels[-imagined:]))
         case Keying.IMAGINED:
-            return Key(number(env, *labels))
+            return Key(number(salt.env, *labels))
         case _:
             assert_never(keying)

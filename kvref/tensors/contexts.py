@@ -1,16 +1,16 @@
 """The contexts of a search's rows: looked up, rebuilt where missing, cut to length, aligned."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import Final, NamedTuple, SupportsIndex, cast
+from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 from weakref import ref as weak
 
 import torch
 from torch import Tensor
 
-from kvref.arguments import as_env, as_key, as_size, as_tuple
+from kvref.arguments import as_size, as_tuple
 from kvref.errors import (
     KVCacheReentryError,
     KVCacheTypeError,
@@ -18,26 +18,38 @@ from kvref.errors import (
     number,
     show,
 )
-from kvref.hashing import SupportsArray
 from kvref.manager import KVCacheManager
 from kvref.pool import KVCachePool
+from kvref.sizing import RecurScope
 from kvref.tensors.batch import BatchBuffer, require_alike
 from kvref.tensors.blocks import joined, without_oldest
-from kvref.tensors.hashing import hash_states, salted_hash_states
+from kvref.tensors.handles import Handles
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
+from kvref.tensors.nodes import Node, stacked
+from kvref.tensors.working import OnDrop, Positions
 from kvref.window_drop import drop
 
 
 class Missing(NamedTuple):
-    """Rows whose context no pool holds: their place in the batch, environment, latent state.
+    """Rows whose context no pool holds: their place in the batch, environment, latent state, node.
 
-    `latents` are of these rows only: `latents[n]` belongs to `rows[n]` and `env_ids[n]`.
+    `latents` are of these rows only: `latents[n]` belongs to `rows[n]`, `env_ids[n]`, `nodes[n]`.
+    Where the session keeps a record (`tokens=True`), `nodes[n].history()` has all that was
+    appended, from the root on.
     """
 
     rows: tuple[int, ...]
     env_ids: tuple[int, ...]
     latents: Tensor
+    nodes: tuple[Node, ...]
+
+
+class Rebuilt(NamedTuple):
+    """What `rebuild` may return: the windows, and what the model put out for each of their rows."""
+
+    windows: Sequence[KeysValues]
+    outputs: Sequence[object]
 
 
 class Source(Enum):
@@ -49,33 +61,14 @@ class Source(Enum):
 
 
 WindowPool = KVCachePool[KeysValues]
-EnvIds = Iterable[SupportsIndex] | Tensor | SupportsArray
-"""Environment ids, one a row: a list, an array, a tensor."""
-
-Rebuild = Callable[[Missing], Sequence[KeysValues]]
-"""Makes the context of each missing row anew: one window of one sample for each, in order.
+Rebuild = Callable[[Missing], Sequence[KeysValues] | Rebuilt]
+"""Makes the context of each missing row anew: one window of one sample for each, in order; of roots
+also what the model put out, for whoever wants it back from `root`.
 
 It holds everything up to the latent state, that one's own token included, so that the next thing
 appended is an action. Where the whole history is longer than what is rebuilt, say with
 `KeysValues(..., first=...)` how many tokens came before: `Step.positions` count on from there.
 """
-
-Keys = Callable[[tuple[int, ...], Tensor], Sequence[int]]
-"""(environment ids, latents) -> a key for each row."""
-
-
-def by_latent(env_ids: tuple[int, ...], latents: Tensor) -> Sequence[int]:
-    """Keys of the latents alone: environments with equal latents share an entry (M5)."""
-    return hash_states(latents)
-
-
-def by_env_and_latent(version: int = 0) -> Keys:
-    """Keys that no two environments share, nor two versions of the weights."""
-
-    def keys(env_ids: tuple[int, ...], latents: Tensor) -> Sequence[int]:
-        return salted_hash_states(latents, [(env, version) for env in env_ids])
-
-    return keys
 
 
 def same_history(one: KeysValues, other: KeysValues) -> bool:
@@ -84,15 +77,6 @@ def same_history(one: KeysValues, other: KeysValues) -> bool:
         return False
     with torch.no_grad():
         return not one.size or torch.equal(joined(one.pieces()), joined(other.pieces()))
-
-
-def require_rows(latents: object, rows: int) -> None:
-    """A dense tensor with so many rows."""
-    if not isinstance(latents, Tensor) or latents.is_nested or latents.layout is not torch.strided:
-        raise KVCacheValueError(f"{rows} environments need as many latents, not {show(latents)}")
-    if latents.dim() < 1 or latents.shape[0] != rows:
-        told = tuple(latents.shape)
-        raise KVCacheValueError(f"{rows} environments need as many latents, not {told}")
 
 
 def store(rows: Sequence[tuple[WindowPool, int, KeysValues]]) -> None:
@@ -129,7 +113,9 @@ class Contexts:
         rebuild: Rebuild,
         context_length: int,
         tokens_per_step: int,
-        keys: Keys,
+        handles: Handles,
+        grouped: bool,
+        positions: tuple[Positions, OnDrop | None],
     ) -> None:
         self.manager = manager
         self.rebuild = rebuild
@@ -139,12 +125,11 @@ class Contexts:
             raise KVCacheValueError(
                 f"{self.new} tokens a step do not fit into a context of {self.length}"
             )
-        for function, what in ((rebuild, "rebuild"), (keys, "keys")):
-            if not callable(function):
-                raise KVCacheTypeError(f"{what} must be callable, not {show(function)}")
-        self.keys = keys
+        if not callable(rebuild):
+            raise KVCacheTypeError(f"rebuild must be callable, not {show(rebuild)}")
+        self.handles, self.grouped, self.positions = handles, grouped, positions
         self.in_use = False
-        self._buffer: BatchBuffer | None = None
+        self._buffers: dict[int, BatchBuffer] = {}
 
     def claim(self) -> None:
         """Refuse a manager that serves another session, or holds what one left behind."""
@@ -171,29 +156,36 @@ class Contexts:
         if self.in_use:
             raise KVCacheReentryError("a step of this session is still open: one at a time")
 
-    def rows(self, env_ids: EnvIds, latents: Tensor) -> tuple[tuple[int, ...], list[int]]:
-        """The environments and the keys of so many rows, checked."""
-        asked = as_tuple(cast(Iterable[SupportsIndex], env_ids), "env_ids")
-        envs = tuple(as_env(env, self.manager.env_num) for env in asked)
-        require_rows(latents, len(envs))
-        if not envs:
-            raise KVCacheValueError("no environments to search")
-        keys = as_tuple(self.keys(envs, latents), "what keys made")
-        if len(keys) != len(envs):
-            raise KVCacheValueError(f"keys made {len(keys)} keys for {len(envs)} rows")
-        return envs, [as_key(key) for key in keys]
+    def require_search(self, rows: int, simulations: int | None) -> None:
+        """S1: what a search of so many environments stores fits, if it is said how much that is."""
+        if simulations is None:
+            return
+        shared = self.manager.recur_scope is RecurScope.SHARED
+        wanted = simulations * (rows if shared else 1)
+        size = self.manager.recur_pools[0].pool_size
+        if size < wanted:
+            raise KVCacheValueError(
+                f"{simulations} simulations of {rows} environments store {wanted} contexts; the "
+                f"recur pool holds {size}"
+            )
 
-    def rebuilt(
-        self, missing: Sequence[int], envs: tuple[int, ...], latents: Tensor
-    ) -> Sequence[KeysValues]:
+    def rebuilt(self, missing: Sequence[int], nodes: Sequence[Node]) -> Rebuilt:
         """The contexts of these rows, from the caller's function, checked."""
         if not missing:
-            return ()
-        asked = torch.stack([latents.detach().select(0, row) for row in missing])
-        told = Missing(tuple(missing), tuple(envs[row] for row in missing), asked)
-        windows = as_tuple(self.rebuild(told), "what rebuild made")
-        if len(windows) != len(missing):
-            raise KVCacheValueError(f"rebuild made {len(windows)} windows for {len(missing)} rows")
+            return Rebuilt((), ())
+        asked = tuple([nodes[row] for row in missing])
+        envs = tuple([one.env_id for one in asked])
+        made = self.rebuild(Missing(tuple(missing), envs, stacked(asked), asked))
+        both = made if isinstance(made, Rebuilt) else Rebuilt(made, (None,) * len(missing))
+        outputs = as_tuple(both.outputs, "what rebuild put out")
+        if len(outputs) != len(missing):
+            raise KVCacheValueError(f"rebuild put out {len(outputs)} for {len(missing)} rows")
+        return Rebuilt(self.windows(both.windows, len(missing)), outputs)
+
+    def windows(self, made: Sequence[KeysValues], rows: int) -> tuple[KeysValues, ...]:
+        windows = as_tuple(made, "what rebuild made")
+        if len(windows) != rows:
+            raise KVCacheValueError(f"rebuild made {len(windows)} windows for {rows} rows")
         for window in windows:
             if not isinstance(window, KeysValues):
                 raise KVCacheTypeError(f"rebuild must make KeysValues, not {show(window)}")
@@ -240,13 +232,13 @@ class Contexts:
                     f"{count} rows at once do not fit into pool {pool.name!r} of {pool.pool_size}"
                 )
 
-    def buffer_for(self, windows: Sequence[KeysValues]) -> BatchBuffer:
-        """The working batch's room, made anew only when it has become too small."""
-        like, rows, buffer = windows[0]._now(), len(windows), self._buffer
+    def buffer_for(self, windows: Sequence[KeysValues], place: int = 0) -> BatchBuffer:
+        """The `place`-th working batch's room, made anew only when it has become too small."""
+        like, rows, buffer = windows[0]._now(), len(windows), self._buffers.get(place)
         wanted = replace(like, samples=rows, max_tokens=self.length)
         if buffer is not None and buffer.num_layers == len(windows[0]):
             wanted = replace(wanted, samples=max(rows, buffer.layout.samples))
             if wanted == buffer.layout:
                 return buffer
-        self._buffer = BatchBuffer.for_windows(windows, self.length)
-        return self._buffer
+        self._buffers[place] = BatchBuffer.for_windows(windows, self.length)
+        return self._buffers[place]

@@ -1,6 +1,6 @@
 """Keys of latent states that are torch tensors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, SupportsIndex
 
 import torch
@@ -76,6 +76,20 @@ def salted_hash_states(
         _salted(view[row * size : (row + 1) * size], latents.dtype, shape, salt)
         for row, salt in enumerate(salted)
     )
+
+
+def row_bytes(tensors: Sequence[Tensor]) -> list[bytes]:
+    """What a row of each of these holds, with dtype and shape, so that no two differ unseen."""
+    parts = [_described(one) for one in tensors]
+    start = f"{len(parts)}\0".encode()
+    return [b"".join((start, *row)) for row in zip(*parts, strict=True)]
+
+
+def _described(tensor: Tensor) -> list[bytes]:
+    view, rows = _bytes(tensor), _rows(tensor)
+    kind, size = str(tensor.dtype).removeprefix("torch."), len(view) // max(rows, 1)
+    head = f"{kind} {tuple(tensor.shape[1:])}\0".encode()
+    return [head + view[row * size : (row + 1) * size] for row in range(rows)]
 
 
 def _salted(

@@ -1,21 +1,21 @@
 """One simulation: from the lookup of the parents to the storing of their children."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import SupportsIndex
+from typing import ClassVar, SupportsIndex
 
 import torch
 from torch import Tensor
 
-from kvref.arguments import as_count
+from kvref.arguments import as_tuple
 from kvref.errors import KVCacheValueError
 from kvref.ownership import COPYING
-from kvref.tensors.batch import MOST_TOKENS, align, attention_mask, taken
-from kvref.tensors.blocks import Block, columns, durable, joined, on
+from kvref.tensors.blocks import durable, on
 from kvref.tensors.contexts import Contexts, Source, WindowPool, store
 from kvref.tensors.keys_values import KeysValues
-from kvref.tensors.layout import Held
+from kvref.tensors.nodes import Node
+from kvref.tensors.working import Working, by_length, in_order
 from kvref.together import all_or_nothing
 
 
@@ -24,16 +24,19 @@ class Step:
 
     Ask for `mask` and `positions` before the model appends the tokens that they are for.
 
+    Attributes:
+        nodes: the parents.
+
     Attributes, inside the `with` block:
-        keys_values: the aligned contexts, a copy for the model to update in place. It may also
-            write into the tokens that are there, through `get()`: what is stored is what it left.
+        groups: the working batches, each with rows of the step: one of all rows, or, of a session
+            that is `grouped`, one of the rows of each length.
         lengths: how many tokens each row's context has.
         firsts: the index of each row's oldest token in its history.
         sources: where each row's context came from.
     """
 
-    keys_values: KeysValues
-    _batch: KeysValues
+    working_type: ClassVar[type[Working]] = Working
+    groups: tuple[Working, ...]
     lengths: tuple[int, ...]
     firsts: tuple[int, ...]
     sources: tuple[Source, ...]
@@ -41,18 +44,16 @@ class Step:
     def __init__(
         self,
         contexts: Contexts,
-        env_ids: tuple[int, ...],
-        keys: Sequence[int],
-        latents: Tensor,
+        nodes: tuple[Node, ...],
         *,
         recurrent: bool,
     ) -> None:
         self.contexts = contexts
-        self.env_ids = env_ids
-        self._keys = keys
-        self._latents = latents
+        self.nodes = nodes
+        self.env_ids = tuple([one.env_id for one in nodes])
+        self._keys = contexts.handles.keys(nodes)
         self._recurrent = recurrent
-        self._children: Sequence[int] | None = None
+        self._children: tuple[Node, ...] | None = None
 
     def __enter__(self) -> "Step":
         contexts = self.contexts
@@ -70,11 +71,10 @@ class Step:
     def _begin(self) -> None:
         """Find, rebuild and align the parents; what was asked counts when all that is done."""
         contexts = self.contexts
+        contexts.handles.require_same_making(self.nodes, self._keys)
         found = [init if recur is None else recur for init, recur in self._sought()]
         missing = [row for row, window in enumerate(found) if window is None]
-        rebuilt = dict(
-            zip(missing, contexts.rebuilt(missing, self.env_ids, self._latents), strict=True)
-        )
+        rebuilt = dict(zip(missing, contexts.rebuilt(missing, self.nodes).windows, strict=True))
         contexts.require_one_history(
             [self._asked(row) for row in missing],
             [self._keys[row] for row in missing],
@@ -84,13 +84,12 @@ class Step:
         for parent in parents:
             if parent.num_samples != 1:
                 raise KVCacheValueError(f"a context must have one sample: {parent!r}")
-        self._parents = [contexts.fitting(one, contexts.new) for one in parents]
-        self._sharing = [one.sealed for one in parents]
-        self.firsts = tuple(parent.first for parent in self._parents)
-        self._batch, self.lengths = align(self._parents, contexts.buffer_for(self._parents))
-        self.keys_values, self._children = self._batch, None
-        self._width = max(self.lengths)
-        self._edits = self._batch.edits()
+        fitting = [contexts.fitting(one, contexts.new) for one in parents]
+        self.firsts = tuple(parent.first for parent in fitting)
+        self.lengths = tuple(parent.size for parent in fitting)
+        self.groups = self._grouped(fitting, [one.sealed for one in parents])
+        self._rebase([made.first - was.first for made, was in zip(fitting, parents, strict=True)])
+        self._children = None
         self.sources = tuple([self._met(row, *pair) for row, pair in enumerate(self._sought())])
 
     def __exit__(
@@ -104,8 +103,36 @@ class Step:
             if kind is None:
                 self._store()
         finally:
-            if not self._batch.sealed:  # sealed, it has been copied out
-                self._batch.retire()  # its storage is the next step's
+            for group in self.groups:
+                group.retire()
+
+    def _grouped(self, parents: list[KeysValues], sharing: list[bool]) -> tuple[Working, ...]:
+        """All rows together; apart where that is asked for, those of each length."""
+        every = [list(range(len(parents)))]
+        rows = by_length(self.lengths) if self.contexts.grouped else every
+        return tuple(
+            [
+                self.working_type(
+                    some,
+                    [parents[row] for row in some],
+                    [sharing[row] for row in some],
+                    self.contexts.buffer_for([parents[row] for row in some], place),
+                )
+                for place, some in enumerate(rows)
+            ]
+        )
+
+    def _rebase(self, dropped: list[int]) -> None:
+        """Where positions are counted from the oldest token that is left, have it written anew."""
+        counted, on_drop = self.contexts.positions
+        for group in self.groups:
+            group.nodes = tuple([self.nodes[row] for row in group.rows])
+            group.dropped = tuple([dropped[row] for row in group.rows])
+            group.counted = counted
+            if on_drop is not None and any(group.dropped):
+                lost = on(torch.tensor(group.dropped, device="cpu"), group.keys_values.device)
+                on_drop(group, lost)
+                group.require_untouched_size()
 
     def _homes(self) -> list[WindowPool]:
         """The pool that each row's child is stored in."""
@@ -134,47 +161,72 @@ class Step:
             return Source.REBUILT
         return Source.RECUR if init is None else Source.INIT
 
+    @property
+    def keys_values(self) -> KeysValues:
+        """The aligned contexts, a copy for the model to update in place; see `Working`."""
+        return self._whole.keys_values
+
+    @keys_values.setter
+    def keys_values(self, worked_on: KeysValues) -> None:
+        self._whole.keys_values = worked_on
+
+    @property
+    def _whole(self) -> Working:
+        if len(self.groups) > 1:
+            raise KVCacheValueError(
+                f"contexts of {len(self.groups)} lengths are in groups of their own: run the model "
+                "on each of step.groups, or by step.run"
+            )
+        return self.groups[0]
+
     def mask(self, new: SupportsIndex) -> Tensor:
         """The attention mask for the next `new` tokens; see `attention_mask`."""
-        grown = self.keys_values.size - self._width
-        lengths = [length + grown for length in self.lengths]
-        return attention_mask(lengths, new, self.keys_values.size, self.keys_values.device)
+        return self._whole.mask(new)
 
     def positions(self, new: SupportsIndex) -> Tensor:
-        """(rows, new): the index of each of the next `new` tokens in its row's history."""
-        fresh = as_count(new, "new", 1, MOST_TOKENS)
-        grown = self.keys_values.size - self._width
-        starts = [f + n + grown for f, n in zip(self.firsts, self.lengths, strict=True)]
-        place = self.keys_values.device
-        return on(torch.tensor(starts, device="cpu"), place).unsqueeze(1) + torch.arange(
-            fresh, device=place
-        )
+        """(rows, new): the index of each of the next `new` tokens; see `Working.positions`."""
+        return self._whole.positions(new)
 
-    def children(self, latents: Tensor) -> None:
-        """The latent states that this step led to: each row's window is stored under its key."""
-        _, self._children = self.contexts.rows(self.env_ids, latents)
+    def run(self, model: Callable[[Working], Sequence[Tensor]]) -> tuple[Tensor, ...]:
+        """One call of the model for each of `groups`; its tensors, their rows in the step's order.
+
+        With `grouped=True` no row is padded, so that no mask is needed.
+        """
+        made = [as_tuple(model(group), "what the model made") for group in self.groups]
+        if len({len(one) for one in made}) > 1:
+            raise KVCacheValueError("the model made unequal numbers of tensors for its groups")
+        return tuple([in_order(self.groups, each) for each in zip(*made, strict=True)])
+
+    def children(
+        self,
+        *appended: Tensor,
+        ids: Iterable[SupportsIndex] | None = None,
+        outputs: Iterable[object] | None = None,
+    ) -> tuple[Node, ...]:
+        """The nodes that this step leads to: each row's window is stored as theirs.
+
+        Args:
+            appended: a tensor, or several, (rows, ...): what tells the children of one parent
+                apart, an action and an observation, say; the last are their latent states.
+            ids: numbers of your own, which name the nodes instead.
+            outputs: what the model put out for each row, for whoever searches from it.
+        """
+        self._children = self.contexts.handles.following(self.nodes, appended, ids, outputs)
+        return self._children
 
     def _store(self) -> None:
         """Every row's new window, under its child's key; made before the first is stored."""
-        new, keys = self.contexts.new, self._children
-        if keys is None:
+        new, children = self.contexts.new, self._children
+        if children is None:
             raise KVCacheValueError("children() was not called: nothing tells what to store where")
-        if self.keys_values.num_samples != len(keys):
-            raise KVCacheValueError(
-                f"{len(keys)} rows are to be stored; the batch has {self.keys_values.num_samples}"
-            )
-        if self.keys_values.size != self._width + new or self.keys_values.first:
-            raise KVCacheValueError(
-                f"the model was to append {new} tokens to {self._width}; there are now "
-                f"{self.keys_values.size}, and {self.keys_values.first} were dropped"
-            )
-        (joint,) = self.keys_values.pieces()
-        with durable(), torch.no_grad():
-            windows = [self._child(row, joint, new) for row in range(len(keys))]
+        keys = self.contexts.handles.keys(children)
+        self.contexts.handles.require_same_making(children, keys)
+        windows = self._windows(new)
         homes = self._homes()
         self.contexts.require_one_history(homes, keys, windows)
         with self._together(homes):
             store(list(zip(homes, keys, windows, strict=True)))
+        self.contexts.handles.remember(children, keys)
 
     def _together(self, homes: Sequence[WindowPool]) -> AbstractContextManager[object]:
         """Where a set may fail, after others have been done: by an `on_evict`, by a copy, or for
@@ -186,22 +238,12 @@ class Step:
         ]
         return all_or_nothing({pool.name: pool for pool in homes}.values() if may_fail else ())
 
-    def _child(self, row: int, joint: Tensor, new: int) -> KeysValues:
-        """The parent's tokens and the new ones: shared with a sealed parent, else all copied.
-
-        Older tokens that the model wrote are stored as it left them, whatever the parent was.
-        """
-        parent, size = self._parents[row], self.lengths[row] + new
-        if self._sharing[row] and not self._edited(row, joint, joint.shape[3] - size):
-            return parent.extended(taken(joint, row, self._width))
-        block = Block(taken(joint, row, joint.shape[3] - size))
-        held = Held((), block, size, parent.first)
-        return KeysValues._of(parent._layout, len(parent), held)
-
-    def _edited(self, row: int, joint: Tensor, start: int) -> bool:
-        """Whether the model wrote into tokens that were there; torch's counts tell of the batch."""
-        if self.keys_values is self._batch and self._batch.edits() == self._edits:
-            return False
-        parent = self._parents[row]
-        older = columns(joint.narrow(1, row, 1), start, start + parent.size)
-        return bool(parent.size) and not torch.equal(joined(parent.pieces()), older)
+    def _windows(self, new: int) -> list[KeysValues]:
+        """Every row's window, in the order of the rows."""
+        with durable(), torch.no_grad():
+            made = {
+                row: window
+                for group in self.groups
+                for row, window in zip(group.rows, group.windows(new), strict=True)
+            }
+        return [made[row] for row in range(len(self.nodes))]

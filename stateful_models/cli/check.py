@@ -27,10 +27,10 @@ from stateful_models.cli.watched import foreign
 from stateful_models.engines.check import (
     Checked,
     check_target,
-    count_of_rows,
     selected,
     usual_sampling,
 )
+from stateful_models.engines.rows import count_of_rows
 from stateful_models.engines.sample import Sampling
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, CheckData, CheckDocument, Ended, written
@@ -51,7 +51,7 @@ def explored(
     symmetry: bool,
     jobs: int,
     sampling: Sampling,
-) -> list[Checked]:
+) -> tuple[Checked, ...]:
     """Every row, with progress shown; refuses a subject that cannot be driven."""
     if jobs > 1 and not target.travels:
         complain(f"{target.name} is not a module's own, so one process it is")
@@ -59,7 +59,7 @@ def explored(
     try:
         with workers(jobs, target.module_and_name) as executor, watching() as watch:
             setting = profiles, symmetry, executor, jobs, watch, sampling
-            return list(check_target(target, scope, *setting))
+            return check_target(target, scope, *setting)
     except SubjectError as error:
         refuse(f"{target.name}: {error}")
 

@@ -27,8 +27,8 @@ from stateful_models.cli.console import write_text as write
 from stateful_models.cli.silence import LIMIT, Limit, watched
 from stateful_models.cli.subject import named
 from stateful_models.cli.watched import foreign
-from stateful_models.engines.check import title
 from stateful_models.engines.independence import ENTANGLED, entangled
+from stateful_models.engines.rows import title
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, Ended, FuzzDocument, Summary, written
 from stateful_models.reports.fitted import Fitted

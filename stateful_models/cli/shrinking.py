@@ -20,6 +20,8 @@ HUNG: Final = "hung"
 KEPT: Final = "kept"
 """The file, beside the journals, that names the operations left."""
 PATIENCE: Final = 1.0
+"""Seconds for a history at the most; less, if what comes before its last operation is soon done."""
+LEAST: Final = 0.2
 BUDGET: Final = 10.0
 
 
@@ -29,15 +31,15 @@ def shrink(name: str, journal: str) -> None:
     entry = read(Path(journal))
     ops = [pickle.loads(op) for op in entry.operations]
     build: Callable[[], Subject[object]] = pickle.loads(entry.build)
-    end = monotonic() + BUDGET
-    wanted = trial(build, ops)
+    patience, end = enough(build, ops[:-1]), monotonic() + BUDGET
+    wanted = trial(build, ops, patience)
     kept = list(range(len(ops)))
     size = len(kept) // 2
     while wanted is not None and size and monotonic() < end:
         start = 0
         while start < len(kept) - 1 and monotonic() < end:
             fewer = [*kept[:start], *kept[min(start + size, len(kept) - 1) :]]
-            if trial(build, [ops[place] for place in fewer]) == wanted:
+            if trial(build, [ops[place] for place in fewer], patience) == wanted:
                 kept = fewer
             else:
                 start += size
@@ -46,7 +48,16 @@ def shrink(name: str, journal: str) -> None:
     (Journals.folder / KEPT).write_text(" ".join(map(str, kept)))
 
 
-def trial(build: Callable[[], Subject[object]], ops: Sequence[object]) -> str | None:
+def enough(build: Callable[[], Subject[object]], ops: Sequence[object]) -> float:
+    """Seconds after which a history that is not longer than this is taken to hang."""
+    began = monotonic()
+    trial(build, ops, PATIENCE)
+    return min(PATIENCE, max(LEAST, 10 * (monotonic() - began)))
+
+
+def trial(
+    build: Callable[[], Subject[object]], ops: Sequence[object], patience: float
+) -> str | None:
     """How a fork that performs this ends; None if it gets to the end of the history."""
     done, told = os.pipe()
     parent = os.getpid()
@@ -62,7 +73,7 @@ def trial(build: Callable[[], Subject[object]], ops: Sequence[object]) -> str | 
         os._exit(0)
     os.close(told)
     try:
-        ready = select([done], [], [], PATIENCE)[0]
+        ready = select([done], [], [], patience)[0]
         if ready and os.read(done, 1):
             return None
         if not ready:

@@ -2,45 +2,31 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from random import Random
-from typing import Generic, TypeAlias, TypeVar, cast
+from typing import NamedTuple, cast
 
-from spec.manager import ManagerState
-from spec.ops import ManagerOp, Op
-from spec.pool import PoolState
 from spec.profile import Ownership, Policy, Profile
-from stateful_models.engines.explore import Exploration, Explorer
+from stateful_models.engines.explore import Exploration
 from stateful_models.engines.frontier import Progress
 from stateful_models.engines.judge import Divergence
-from stateful_models.engines.sample import Sampling, Setting
-from stateful_models.scopes.beyond import beyond
-from stateful_models.scopes.manager import ManagerScope
+from stateful_models.engines.rows import AnyOp, AnyScope, Row, Runs, pool_factories, rows_of
+from stateful_models.engines.sample import Sampling
 from stateful_models.scopes.pool import PoolScope
-from stateful_models.scopes.presets import (
-    BLACK_BOX,
-    PRESETS,
-    ScopeName,
-    manager_scopes,
-    pool_scopes,
-)
-from stateful_models.subjects.naming import PLAIN, Naming
-from stateful_models.subjects.pool_of_manager import pool_of_manager
-from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, SubjectError
+from stateful_models.scopes.presets import PRESETS, ScopeName
+from stateful_models.subjects.protocol import SubjectError
 from stateful_models.subjects.target import Target
 
-AnyOp: TypeAlias = Op | ManagerOp
-AnyScope: TypeAlias = PoolScope | ManagerScope
-S = TypeVar("S")
-O = TypeVar("O", bound=AnyOp)  # noqa: E741 - operations, as S is states
-A = TypeVar("A", PoolScope, ManagerScope)
-Progressed: TypeAlias = Callable[[Progress], object]
+Watch = Callable[[str, Progress], object]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """One profile's line in the closing table, with the explorations behind it."""
+    """One profile's line in the closing table, with the explorations behind it.
+
+    Once something is found, what would come after it is left out: of such a row there are fewer
+    reports than scopes, or none.
+    """
 
     kind: str
     profile: Profile
@@ -48,8 +34,15 @@ class Checked:
     reports: tuple[Exploration[object, AnyOp], ...]
 
     @property
+    def whole(self) -> bool:
+        """Every scope was explored, or a divergence found."""
+        return len(self.reports) == len(self.scopes) or self.divergence is not None
+
+    @property
     def missing(self) -> frozenset[str]:
-        """Laws whose situation occurred in none of the explorations."""
+        """Laws whose situation occurred in none of the explorations, though all were made."""
+        if not self.whole:
+            return frozenset()
         return frozenset.intersection(*(report.missing for report in self.reports))
 
     @property
@@ -71,10 +64,7 @@ class Checked:
 
     @property
     def conforms(self) -> bool:
-        return self.divergence is None and not self.missing
-
-
-Watch = Callable[[str, Progress], object]
+        return self.whole and self.divergence is None and not self.missing
 
 
 def selected(
@@ -87,70 +77,20 @@ def selected(
     )
 
 
-@dataclass(frozen=True)
-class Runs:
-    """How scopes are explored, and what is sampled behind the last of them."""
+class Task(NamedTuple):
+    """One scope of one row, by their places."""
 
-    symmetric: bool
-    executor: Executor | None
-    jobs: int
-    sampling: Sampling
-
-    def told(
-        self, scopes: Sequence[A], setting: Callable[[A], Setting[S, O]], progress: Progressed
-    ) -> tuple[Exploration[S, O], ...]:
-        """One report per exploration, up to the first that found a divergence."""
-        done: list[Exploration[S, O]] = []
-        for scope in scopes:
-            at = setting(scope)
-            explorer = Explorer(
-                at.scope, at.build, self.symmetric, 0, self.executor, self.jobs, progress
-            )
-            if scope is scopes[-1]:
-                explorer.sampling = self.sampling
-                explorer.draw = Wider(scope, setting, self.sampling)
-            done.append(explorer.run())
-            if done[-1].divergence is not None:
-                break
-        return tuple(done)
+    row: int
+    place: int
 
 
-@dataclass(frozen=True)
-class PoolSetting:
-    """Makes pools of one kind for any scope."""
+def in_turn(rows: Sequence[Row]) -> list[Task]:
+    """The first scope of every row, then the second: nothing cheap waits for what is not.
 
-    factory: PoolFactory
-
-    def __call__(self, scope: PoolScope) -> Setting[PoolState, Op]:
-        return Setting(scope, partial(scope.build, self.factory))
-
-
-@dataclass(frozen=True)
-class ManagerSetting:
-    """Makes managers of one kind for any scope."""
-
-    factory: ManagerFactory
-
-    def __call__(self, scope: ManagerScope) -> Setting[ManagerState, ManagerOp]:
-        return Setting(scope, partial(scope.build, self.factory))
-
-
-@dataclass(frozen=True)
-class Wider(Generic[A, S, O]):
-    """Draws a larger scope, and those with plainer names to tell of a finding in."""
-
-    scope: A
-    setting: Callable[[A], Setting[S, O]]
-    sampling: Sampling
-
-    def __call__(self, random: Random) -> Setting[S, O]:
-        drawn = beyond(self.scope, random, self.sampling.capacity, self.sampling.keys)
-        name = drawn.naming
-        plainer = dict.fromkeys(
-            (PLAIN, Naming(keys=name.keys), Naming(ranks=name.ranks), Naming(values=name.values))
-        )
-        others = tuple(self.setting(replace(drawn, naming=n)) for n in plainer if n != name)
-        return replace(self.setting(drawn), plainer=others)
+    From the second on those of managers come first, since they take longest.
+    """
+    every = [Task(n, place) for n, row in enumerate(rows) for place in range(len(row.scopes))]
+    return sorted(every, key=lambda one: (one.place, one.place and rows[one.row].kind != "manager"))
 
 
 def check_target(
@@ -162,89 +102,65 @@ def check_target(
     jobs: int = 1,
     watch: Watch = lambda label, now: None,
     sampling: Sampling | None = None,
-) -> Iterator[Checked]:
-    """One row per profile and kind, in order; a row ends with its first divergence.
+) -> tuple[Checked, ...]:
+    """One row per profile and kind, in order, as far as they came when something was found.
 
-    An `executor` is given whole rows, or where these are long the tasks of each.
+    An `executor` is given whole explorations, or where these are long the tasks of each. What is
+    found, and what comes before it, is the same with one, with another and without.
     """
     asked, apart = sampling or usual_sampling(target, scope), scope is not ScopeName.LARGE
     inner = None if apart else executor
     run = Runs(symmetric, inner, 1 if apart else jobs, asked)
     rows = list(rows_of(target, scope, profiles))
-    if executor is None or not apart:
-        for row in rows:
-            yield row.checked(run, partial(watch, row.label))
-        return
-    tasks = [executor.submit(row.checked, run, quiet) for row in rows]
-    try:
-        for done, (row, task) in enumerate(zip(rows, tasks, strict=True), 1):
-            found = task.result()
-            watch(f"{row.label}, {done} of {len(rows)}", progress_of(found))
-            yield found
-    finally:
+    return first_found(rows, run, executor if apart else None, watch)
+
+
+def first_found(
+    rows: Sequence[Row], run: Runs, executor: Executor | None, watch: Watch
+) -> tuple[Checked, ...]:
+    """Every row, up to the first task in turn that found a divergence."""
+    reports: list[list[Exploration[object, AnyOp]]] = [[] for _ in rows]
+    for task, told in explored(rows, in_turn(rows), run, executor, watch):
+        reports[task.row].append(told)
+        if told.divergence is not None:
+            break
+    pairs = zip(rows, reports, strict=True)
+    return tuple(Checked(row.kind, row.profile, row.scopes, tuple(told)) for row, told in pairs)
+
+
+def explored(
+    rows: Sequence[Row], tasks: Sequence[Task], run: Runs, executor: Executor | None, watch: Watch
+) -> Iterator[tuple[Task, Exploration[object, AnyOp]]]:
+    """What comes of each task, in this order, whoever does it."""
+    if executor is None:
         for task in tasks:
-            task.cancel()
+            row = rows[task.row]
+            yield task, row.explored(task.place, run, partial(watch, row.label))
+        return
+    due = [executor.submit(rows[task.row].explored, task.place, run, quiet) for task in tasks]
+    try:
+        for done, (task, told) in enumerate(zip(tasks, due, strict=True), 1):
+            found = told.result()
+            watch(f"{rows[task.row].label}, {done} of {len(tasks)}", progress_of(found))
+            yield task, found
+    finally:
+        for told in due:
+            told.cancel()
 
 
-def progress_of(row: Checked) -> Progress:
-    """How far a row that is done went."""
-    return Progress(
-        sum(report.states for report in row.reports),
-        sum(report.transitions for report in row.reports),
-        max(report.depth for report in row.reports),
-        0,
-        sum(report.seconds for report in row.reports),
-    )
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one row is about, before it is explored."""
-
-    kind: str
-    profile: Profile
-    scopes: tuple[AnyScope, ...]
-    factory: PoolFactory | ManagerFactory
-
-    @property
-    def label(self) -> str:
-        return f"{self.kind} {title(self.profile)}"
-
-    def checked(self, run: Runs, progress: Progressed) -> Checked:
-        return Checked(self.kind, self.profile, self.scopes, self.explored(run, progress))
-
-    def explored(self, run: Runs, progress: Progressed) -> tuple[Exploration[object, AnyOp], ...]:
-        if self.kind == "manager":
-            managers = cast(tuple[ManagerScope, ...], self.scopes)
-            of_managers = ManagerSetting(cast(ManagerFactory, self.factory))
-            return run.told(managers, of_managers, progress)
-        pools = cast(tuple[PoolScope, ...], self.scopes)
-        return run.told(pools, PoolSetting(cast(PoolFactory, self.factory)), progress)
-
-
-def rows_of(target: Target, scope: ScopeName, profiles: tuple[Profile, ...]) -> Iterator[Row]:
-    for profile in profiles:
-        for kind, factory in pool_factories(target):
-            yield Row(kind, profile, pool_scopes(scope, profile), factory)
-        if target.manager is not None:
-            first = profile == profiles[0]
-            scopes = manager_scopes(scope, profile, first, target.tiers)
-            yield Row("manager", profile, scopes, target.manager)
-
-
-def count_of_rows(target: Target, profiles: tuple[Profile, ...]) -> int:
-    return len(profiles) * (len(pool_factories(target)) + (target.manager is not None))
+def progress_of(told: Exploration[object, AnyOp]) -> Progress:
+    """How far an exploration that is done went."""
+    return Progress(told.states, told.transitions, told.depth, 0, told.seconds)
 
 
 def usual_sampling(target: Target, scope: ScopeName) -> Sampling:
     preset = PRESETS[scope]
-    histories = preset.histories * (1 if target.transparent else BLACK_BOX)
-    return Sampling(histories, preset.length)
+    return Sampling(preset.histories if target.transparent else preset.blind, preset.length)
 
 
 def check_in(
     target: Target, scope: AnyScope, sampling: Sampling | None = None
-) -> Iterator[Checked]:
+) -> tuple[Checked, ...]:
     """One scope that somebody has thought of; of a manager, under a pool's scope, each pool."""
     asked = sampling or usual_sampling(target, ScopeName.SMALL)
     run = Runs(True, None, 1, asked)
@@ -254,28 +170,8 @@ def check_in(
         raise SubjectError(f"{target.name} is a pool: {scope.label} is a scope of managers")
     else:
         rows = [Row("manager", scope.profile, (scope,), target.manager)]
-    for row in rows:
-        yield row.checked(run, quiet)
+    return first_found(rows, run, None, lambda label, now: None)
 
 
 def quiet(now: Progress) -> None:
     """Nobody watches."""
-
-
-def pool_factories(target: Target) -> list[tuple[str, PoolFactory]]:
-    """The pool itself; or, of somebody's manager, one of each tier."""
-    if target.pool is not None:
-        return [("pool", target.pool)]
-    if target.manager is None:
-        return []
-    return [(f"{tier.value} pool", pool_of_manager(target.manager, tier)) for tier in target.tiers]
-
-
-def title(profile: Profile) -> str:
-    """Policy and ownership, and every choice that is not the usual one."""
-    usual = Profile(profile.policy, profile.ownership)
-    choices = [profile.policy.value, profile.ownership.value]
-    for name in ("fifo_update", "recur_scope", "sizing"):
-        choice = getattr(profile, name)
-        choices += [choice.value] if choice is not getattr(usual, name) else []
-    return " ".join(choices if profile.counting else [*choices, "uncounted"])

@@ -22,10 +22,10 @@ from stateful_models.engines.sample import (
     Sampled,
     Sampling,
     Setting,
-    best,
     cut_down,
     parted,
     sampled,
+    whole,
 )
 from stateful_models.engines.settle import settled
 from stateful_models.scopes.scope import Scope
@@ -110,7 +110,8 @@ def expand(
             if wrong is not None and len(wrong.history) > len(history) + 2 and again:
                 again -= 1
                 wrong = cut_down(scope, build, wrong)
-            result.divergence = shorter(result.divergence, wrong)
+            if wrong is not None:
+                result.divergence = shorter(result.divergence, wrong)
             if wrong is not None and len(wrong.history) <= len(history) + 1:
                 return found, result
             unmet = key is not None and key not in seen and key not in known
@@ -212,8 +213,13 @@ class Explorer(Generic[S, O]):
         """In parts, each with a seed of its own, so that the result is the same wherever."""
         parts = [partial(sampled, draw, part) for part in parted(sampling)]
         if self.executor is None or self.draw is None:
-            return best([part() for part in parts])
-        return best([task.result() for task in [self.executor.submit(part) for part in parts]])
+            return whole(part() for part in parts)
+        tasks = [self.executor.submit(part) for part in parts]
+        try:
+            return whole(task.result() for task in tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     def exhausted(self) -> Divergence[S, O] | None:
         """The shortest divergence; None once everything within scope has been seen."""

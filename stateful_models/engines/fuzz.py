@@ -31,7 +31,6 @@ from msgspec import Meta
 
 from spec.ops import Tier
 from spec.profile import Profile
-from stateful_models.engines.check import AnyOp, AnyScope, pool_factories
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.machines.any_scope import (
     Coverage,
@@ -40,6 +39,7 @@ from stateful_models.engines.machines.any_scope import (
     PoolScopeMachine,
     TimeIsUpError,
 )
+from stateful_models.engines.rows import AnyOp, AnyScope, pool_factories
 from stateful_models.engines.settle import settled
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.scope import Scope

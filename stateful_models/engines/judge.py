@@ -103,7 +103,8 @@ class Judge(Generic[S, O]):
         situations = scope.situations()
         hidden = unjudged(first.reports, self.transparent)
         self.unjudged = hidden if "M6" in situations else hidden - {"M6"}  # of managers only
-        judged = pending - self.unjudged
+        blind = set() if Aspect.INSPECTION in first.reports else {"P10"}  # nobody peeks
+        judged = pending - self.unjudged - blind
         self.pending = {code: s for code, s in situations.items() if code in judged}
         self.probes = scope.probes(first.reports)
         self.retains = isinstance(first, Retaining) and Aspect.RETENTION in first.reports

@@ -4,7 +4,7 @@ The seed is fixed, so that a run can be repeated. What goes wrong is cut down to
 which no operation can be left out, in a scope with the plainest names that still show it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from random import Random
@@ -32,6 +32,8 @@ MOODS: Final[tuple[Mood, ...]] = (
 )
 LENGTH: Final = 300
 ENOUGH: Final = 3
+LONG: Final = 60
+"""Operations of a history that takes long to cut down: none is looked for beside it."""
 PARTS: Final = 4
 
 
@@ -78,10 +80,13 @@ def sample(
 
 
 def sampled(draw: Draw[S, O], sampling: Sampling) -> Sampled[S, O]:
-    """The shortest of the first few divergences in random histories, each cut down."""
+    """The shortest of the first few divergences in random histories, each cut down; one will do
+    that is long."""
     random, found, tried = Random(sampling.seed), list[Sampled[S, O]](), 0
     until = monotonic() + sampling.seconds
-    while (tried < sampling.histories or monotonic() < until) and len(found) < ENOUGH:
+    while tried < sampling.histories or monotonic() < until:
+        if len(found) == ENOUGH or any(map(is_long, found)):
+            break
         setting = draw(random)
         tried += 1
         wrong = attempt(setting, random, sampling.length)
@@ -98,6 +103,20 @@ def parted(sampling: Sampling) -> list[Sampling]:
     each = zip(seeds, shares, strict=True)
     asked = sampling._replace(seconds=sampling.seconds / PARTS)
     return [asked._replace(seed=seed, histories=share) for seed, share in each]
+
+
+def whole(parts: Iterable[Sampled[S, O]]) -> Sampled[S, O]:
+    """What comes of parts, one after another; one that found a long history is the last."""
+    told = list[Sampled[S, O]]()
+    for part in parts:
+        told.append(part)
+        if is_long(part):
+            break
+    return best(told)
+
+
+def is_long(one: Sampled[S, O]) -> bool:
+    return one.divergence is not None and length(one) > LONG
 
 
 def best(told: Sequence[Sampled[S, O]]) -> Sampled[S, O]:
@@ -130,7 +149,8 @@ def attempt(setting: Setting[S, O], random: Random, length: int) -> Divergence[S
 
 def remembered(judge: Judge[S, O], state: S, done: tuple[O, ...]) -> Divergence[S, O] | None:
     """At the end of a history, what the operations in it may have left unsaid."""
-    return judge.probe(judge.at(done), state, done) or judge.flush(state, done)
+    wrong = judge.probe(judge.at(done), state, done)
+    return wrong if wrong is not None or judge.transparent else judge.flush(state, done)
 
 
 def by_kind(ops: Sequence[O]) -> dict[str, list[O]]:

@@ -16,18 +16,20 @@ from kvref.tensors import KeysValues, Missing, Source
 from spec.ops import EnvId, Tier
 from spec.profile import RecurScope
 from spec.search import step
-from spec.search_nodes import TreePlace, child, column, first_root, key, next_root, node
+from spec.search_client import key_of
+from spec.search_nodes import TreePlace, child, column, first_root, next_root, node
 from spec.search_state import (
     EndEpisode,
     Inferred,
     Learn,
+    Replay,
     Root,
     SearchClient,
     SearchOp,
     SearchState,
     Simulate,
     Visit,
-    environments,
+    own,
     pool_name,
     stored,
 )
@@ -80,7 +82,7 @@ class SessionClient:
         """The context of a node, for the environment that is asked for."""
         asked = zip(missing.env_ids, missing.latents, strict=True)
         places = [(env, self.places[tuple(latent.tolist())]) for env, latent in asked]
-        nodes = [node(EnvId(env), self.state.weights, place) for env, place in places]
+        nodes = [node(own(self.state, EnvId(env)), place) for env, place in places]
         return [window(one.chunks, self.length) for one in nodes]
 
     def perform(self, op: SearchOp) -> str | None:
@@ -102,11 +104,15 @@ class SessionClient:
 
     def session_step(self, before: SearchState, op: SearchOp) -> "Performed":
         match op:
-            case Root():
-                return self.begin(before)
-            case Simulate(nodes, actions):
-                places = zip(environments(before), before.trees, nodes, actions, strict=True)
-                rows = [Row(env, tree[at], child(tree[at], to)) for env, tree, at, to in places]
+            case Root(envs):
+                return self.begin(before, envs)
+            case Replay():
+                raise NotImplementedError("a session's own searches replay nothing")
+            case Simulate(expansions):
+                rows = [
+                    Row(env, before.trees[env][at], child(before.trees[env][at], action))
+                    for env, at, action in expansions
+                ]
                 return self.in_turns(before, rows, self.session.step)
             case EndEpisode(env):
                 self.session.end_episode(env)
@@ -114,17 +120,18 @@ class SessionClient:
                 self.session.forget()
         return Performed()
 
-    def begin(self, before: SearchState) -> "Performed":
+    def begin(self, before: SearchState, envs: tuple[EnvId, ...]) -> "Performed":
         """Those in an episode advance to their next root; then all begin to search."""
-        trees = list(zip(environments(before), before.trees, strict=True))
+        trees = [(env, before.trees[env]) for env in envs]
         rows = [Row(env, tree[0], next_root(tree[0])) for env, tree in trees if tree]
         ran = self.in_turns(before, rows, self.session.advance)
         roots = [
-            next_root(tree[0]) if tree else first_root(before.episodes[env]) for env, tree in trees
+            next_root(tree[0]) if tree else first_root(before.episodes[before.role][env])
+            for env, tree in trees
         ]
         for some in self.turns(len(roots)):
-            envs = [trees[at][0] for at in some]
-            self.session.root(envs, self.latents(envs, [roots[at] for at in some]))
+            asked = [trees[at][0] for at in some]
+            self.session.root(asked, self.latents(asked, [roots[at] for at in some]))
         return ran
 
     def in_turns(self, before: SearchState, rows: list["Row"], begin: Begin) -> "Performed":
@@ -146,15 +153,17 @@ class SessionClient:
         """What each row was given, from where; then the model's step, and the children stored."""
         if not rows:
             return []
-        weights, envs = self.state.weights, [row.env for row in rows]
+        envs, salts = [row.env for row in rows], [own(self.state, row.env) for row in rows]
         with begin(envs, self.latents(envs, [row.parent for row in rows])) as batch:
             kv, lengths, firsts = batch.keys_values, batch.lengths, batch.firsts
             visits = [
-                Visit(node(env, weights, parent), part_of(kv, at, lengths[at], firsts[at]))
-                for at, (env, parent, _) in enumerate(rows)
+                Visit(node(salts[at], row.parent), part_of(kv, at, lengths[at], firsts[at]))
+                for at, row in enumerate(rows)
             ]
             tokens: Column = tuple(
-                token for env, _, made in rows for token in column(env, weights, made.labels[-1])
+                token
+                for salt, row in zip(salts, rows, strict=True)
+                for token in column(salt, row.made.labels[-1])
             )
             append(kv, (tokens,), len(rows))
             batch.children(self.latents(envs, [row.made for row in rows]))
@@ -179,7 +188,7 @@ class Performed(NamedTuple):
 
 def source(state: SearchState, env: EnvId, place: TreePlace) -> Source:
     """Init, then recur; else the context has to be rebuilt."""
-    wanted, known = key(state.client.keying, env, place), stored(state)
+    wanted, known = key_of(state, env, place), stored(state)
     if (pool_name(state, Tier.INIT, env), wanted) in known:
         return Source.INIT
     recur = (pool_name(state, Tier.RECUR, env), wanted) in known
@@ -204,6 +213,7 @@ def histories(scope: SearchScope) -> Iterator[tuple[SearchOp, ...]]:
 SEARCHES: Final = (
     SearchScope(SearchClient(1), 3, 1, 2, 1, actions=2),
     SearchScope(SearchClient(2), 1, 1, 2, 2, actions=2),
+    SearchScope(SearchClient(2), 1, 1, 2, 2, actions=1, subsets=True),
 )
 
 

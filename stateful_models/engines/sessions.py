@@ -11,13 +11,23 @@ from random import Random
 from typing import Final, TypeAlias
 
 import torch
+from torch import Tensor
 
 from kvref.tensors import KeysValues, Missing
 from spec.ops import Done, EnvId, Key
 from spec.profile import Profile, RecurScope
 from spec.search_laws import SearchTransition, Shown
 from spec.search_nodes import Node
-from spec.search_state import EndEpisode, Inferred, Root, Simulate, Visit, Where
+from spec.search_state import (
+    EndEpisode,
+    Expand,
+    Inferred,
+    Names,
+    Root,
+    Simulate,
+    Visit,
+    Where,
+)
 from spec.sizing import Config
 from spec.window import Columns, Token
 from stateful_models.engines.session_calls import Call, Known
@@ -54,8 +64,8 @@ def append(kv: KeysValues, new: Columns, samples: int) -> None:
 class RandomSearches:
     """A session's calls one by one, each with what was observed of it.
 
-    `trees`: by environment the nodes of its search, root first; none outside an episode. `mine`:
-    what the searches under way have stored.
+    `trees`: by environment the nodes of its search, root first; none outside an episode. `names`:
+    which node each entry was stored for. `mine`: what the searches under way have stored.
     """
 
     def __init__(
@@ -72,9 +82,11 @@ class RandomSearches:
         self.tokens = count(1)
         self.capacity = context_length
         self.nodes: dict[tuple[float, ...], Node] = {}
+        self.latents: dict[Node, Tensor] = {}
         self.envs = tuple(EnvId(env) for env in range(envs))
         self.trees: dict[EnvId, list[Known]] = {}
         self.mine = frozenset[Where]()
+        self.names: dict[Where, Node] = {}
         self.shared = profile.recur_scope is RecurScope.SHARED
         setting = Setting(profile, config, envs, context_length, TOKENS)
         self.session = factory(setting, self.rebuild)
@@ -82,6 +94,7 @@ class RandomSearches:
     def known(self, node: Node) -> Known:
         made = torch.tensor([self.random.random() for _ in range(3)])
         self.nodes[tuple(made.tolist())] = node
+        self.latents[node] = made
         return Known(node, made)
 
     def fresh(self, tokens: int, samples: int = 1) -> Columns:
@@ -105,6 +118,14 @@ class RandomSearches:
     def where(self, pool: str, known: Known) -> Where:
         return pool, Key(self.session.key(known.node.env, known.latent))
 
+    def asked(self, parents: list[Known]) -> Names:
+        """Under which keys parents may be found, in init and in recur."""
+        return tuple(
+            (self.where(pool, one), one.node)
+            for one in parents
+            for pool in (f"init:{one.node.env}", self.recur(one.node.env))
+        )
+
     def recur(self, env: EnvId) -> str:
         return "recur" if self.shared else f"recur:{env}"
 
@@ -122,7 +143,8 @@ class RandomSearches:
         put = frozenset(self.where(f"init:{one.node.env}", one) for one in roots)
         self.mine = kept | put
         self.trees.update({one.node.env: [one] for one in roots})
-        seen = self.seen(before, kept, Root(), Inferred((), before, put))
+        names = tuple((self.where(f"init:{one.node.env}", one), one.node) for one in roots)
+        seen = self.seen(before, kept, Root(tuple(envs)), Inferred((), before, put, names))
         return Call(f"root({envs})", seen, inits | recurs, recurs)
 
     def end_episode(self, env: EnvId) -> Call:
@@ -184,10 +206,13 @@ class RandomSearches:
         told: tuple[tuple[Visit, ...], dict[Where, Columns], list[Known]],
     ) -> Call:
         (visits, modelled, made), mine = told, self.mine
+        parents = [Known(visit.node, self.latents[visit.node]) for visit in visits]
         put = frozenset(self.where(pool, one) for pool, one in zip(pools, made, strict=True))
         self.mine = mine | put
-        op = Simulate((0,) * len(made), (0,) * len(made))
-        seen = self.seen(before, mine, op, Inferred(visits, modelled, put))
+        kept = [(self.where(pool, one), one.node) for pool, one in zip(pools, made, strict=True)]
+        op = Simulate(tuple(Expand(one.node.env, 0, 0) for one in made))
+        names = (*self.asked(parents), *kept)
+        seen = self.seen(before, mine, op, Inferred(visits, modelled, put, names))
         return Call(said, seen, frozenset(pools))
 
     def seen(
@@ -197,8 +222,16 @@ class RandomSearches:
         op: Root | Simulate | EndEpisode,
         response: Inferred | Done,
     ) -> SearchTransition:
-        after = Shown(self.stored(), self.mine)
-        return SearchTransition(self.capacity, TOKENS, Shown(before, mine), op, response, after)
+        there, names = self.stored(), self.names
+        known = tuple((where, node) for where, node in names.items() if where in before)
+        if isinstance(response, Inferred):
+            names = {**names, **{w: n for w, n in response.names if w in response.put}}
+        self.names = {where: node for where, node in names.items() if where in there}
+        first, after = (
+            Shown(before, mine, known),
+            Shown(there, self.mine, tuple(self.names.items())),
+        )
+        return SearchTransition(self.capacity, TOKENS, first, op, response, after)
 
     def search(self, simulations: int) -> Iterator[Call]:
         """One search over all environments in order, from new roots of unequal length."""

@@ -12,12 +12,12 @@ from typing import Final, NamedTuple, TypeVar, cast
 
 from spec.heap import put_object
 from spec.manager import ManagerState, pool_index
-from spec.ops import Contents, Get, Hit, Key, Miss, On, Peek, Read, Ref, Response, Seen, SlotId
+from spec.ops import Contents, Get, Hit, Key, Miss, On, Peek, Read, Ref, Response, Seen, Set, SlotId
 from spec.pool import Entry, Pool, PoolState, find
 from stateful_models.engines.judge import Divergence, Judge, first_divergence
 from stateful_models.scopes.scope import Scope
 from stateful_models.subjects.asking import ask
-from stateful_models.subjects.aspects import visible
+from stateful_models.subjects.aspects import Aspect, visible
 from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
@@ -67,17 +67,26 @@ def blamed(
 
 
 def adopted(judge: Judge[S, O], after: S, before: S, history: tuple[O, ...]) -> S:
-    """The state behind a history, as new subjects that performed it let one see."""
-    state = after
+    """The state behind a history, as new subjects that performed it let one see.
+
+    A get and a peek of one entry that contradict each other say nothing of it.
+    """
+    state, wrong, right = after, list[tuple[O, Response]](), set[Place | None]()
     for op in judge.probes:
         expected = judge.scope.step(after, op)[1]
         observed = judge.answer(judge.at(history), op, expected)
-        if observed != visible(expected, judge.reports):
+        if observed == visible(expected, judge.reports):
+            right.add(place_of(after, op))
+        else:
+            wrong.append((op, observed))
+    for op, observed in wrong:
+        if place_of(after, op) not in right - {None}:
             state = cast(S, looked(state, before, op, observed))
     if state != after:
-        return state
-    wrong = judge.flush(after, history)
-    return state if wrong is None else cast(S, goes_early(state, wrong))
+        told = Aspect.SLOTS in judge.reports
+        return state if told else cast(S, with_its_own_slot(state, before, history[-1]))
+    order = judge.flush(after, history)
+    return state if order is None else cast(S, goes_early(state, order))
 
 
 class Place(NamedTuple):
@@ -88,9 +97,9 @@ class Place(NamedTuple):
 
 
 def place_of(state: object, op: object) -> Place | None:
-    """What a look at one pool looks at."""
+    """What an operation on one pool looks at, or sets."""
     inner = op.op if isinstance(op, On) else op
-    key = inner.key if isinstance(inner, (Get, Peek)) else None
+    key = inner.key if isinstance(inner, (Get, Peek, Set)) else None
     index: int | None = 0
     if isinstance(state, ManagerState):
         index = pool_index(state, op.tier, op.env) if isinstance(op, On) else None
@@ -144,6 +153,22 @@ def looked(state: object, before: object, op: object, observed: Response) -> obj
     return with_entries(state, number, tuple(seen if e.key == key else e for e in entries))
 
 
+def with_its_own_slot(state: object, before: object, op: object) -> object:
+    """What a set put where another is seen to have stayed, in a slot that is free."""
+    place = place_of(state, op)
+    if place is None or find(pools_of(before)[place.pool], place.key) is not None:
+        return state
+    pool = pools_of(state)[place.pool]
+    new, taken = find(pool, place.key), {e.slot for e in pool.entries if e.key != place.key}
+    free = sorted(set(map(SlotId, range(pool.capacity))) - taken)
+    if new is None or new.slot not in taken or not free:
+        return state
+    moved = new._replace(slot=free[0])
+    return with_entries(
+        state, place.pool, tuple(moved if one is new else one for one in pool.entries)
+    )
+
+
 def goes_early(state: object, wrong: Divergence[S, O]) -> object:
     """The state in which the key that was looked at last goes first, or last."""
     if isinstance(wrong.expected, Hit) and isinstance(wrong.observed, Hit):
@@ -154,4 +179,6 @@ def goes_early(state: object, wrong: Divergence[S, O]) -> object:
         return state
     others = tuple(one for one in pools_of(state)[place.pool].entries if one is not entry)
     first = isinstance(wrong.observed, Miss)
+    ranks = [one.priority for one in (entry, *others)]
+    entry = entry._replace(priority=min(ranks) if first else max(ranks))
     return with_entries(state, place.pool, (entry, *others) if first else (*others, entry))

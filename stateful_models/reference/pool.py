@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from math import isnan
+from operator import attrgetter
 from typing import ClassVar, cast
 
 import spec.ops
@@ -20,6 +21,7 @@ from stateful_models.subjects.pool import PoolSubject
 NOTHING = Box(Ref(-1), Contents(-1), [])
 STRATEGY = {policy: EvictionStrategy[policy.name] for policy in Policy}
 entry = cast(Callable[[int, int, int, int, object], Entry], Entry)  # plain numbers will do
+counts = attrgetter(*(f"_{name}" for name in Counters._fields))  # public ones take their time
 OWNERSHIP = {Spec[mine.name]: mine for mine in Ownership}
 
 
@@ -39,8 +41,8 @@ def abstract_pool(
     profile: Profile, pool: KVCachePool[object], as_set: dict[tuple[str, int], Contents]
 ) -> Pool:
     """Read from the pool's own structures; where they disagree, so does the result."""
-    slots, values, order = pool._slots, pool._values, pool._order
-    keys = order.by_age()  # as the specification keeps them
+    slots, values, order, name = pool._slots, pool._values, pool._order, pool._name
+    keys = order.by_age() if slots else []  # as the specification keeps them
     if values.keys() != slots.keys():
         keys += [key for key in values if key not in slots]
     private = copies(profile)
@@ -49,25 +51,15 @@ def abstract_pool(
     for key in keys:
         value = values.get(key, NOTHING)
         assert isinstance(value, Box)
-        was = value.contents if private else as_set.get((pool.name, key), NOTHING.contents)
+        was = value.contents if private else as_set.get((name, key), NOTHING.contents)
         rank = order.priority(key) or 0 if ranked and key in slots else 0
         entries.append(entry(key, slots.get(key, -1), value.ref, was, rank))
-    return Pool(profile, pool.pool_size, pool.name, tuple(entries), counters(pool))
+    return Pool(profile, pool._pool_size, name, tuple(entries), counters(pool))
 
 
 def counters(pool: KVCachePool[object]) -> Counters:
-    stats = pool.stats
-    if stats is None:
-        return Counters()
-    return Counters(
-        stats.hits,
-        stats.misses,
-        stats.insertions,
-        stats.updates,
-        stats.evictions,
-        stats.cleared,
-        stats.carried,
-    )
+    stats = pool._stats
+    return Counters() if stats is None else Counters(*counts(stats))
 
 
 def abstract_heap(client: Client, pools: Iterable[KVCachePool[object]]) -> Heap:

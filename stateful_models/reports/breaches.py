@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from stateful_models.engines.check import AnyOp
 from stateful_models.engines.judge import Divergence
+from stateful_models.engines.rows import AnyOp
 from stateful_models.reference.target import KVREF
 from stateful_models.reports.check import plain
 from stateful_models.reports.report import name_of

@@ -8,7 +8,8 @@ from typing import cast
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from stateful_models.engines.check import AnyScope, Checked, check_in, check_target, title
+from stateful_models.engines.check import Checked, check_in, check_target
+from stateful_models.engines.rows import AnyScope, title
 from stateful_models.reports.report import Counterexample, Report, Wanted, name_of
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import statement
@@ -51,15 +52,10 @@ def check(subject: Callable[..., object], scope: Wanted = ScopeName.DEFAULT) -> 
         if scope.profile not in target.profiles:
             claimed = title(scope.profile)
             raise SubjectError(f"{target.name} does not claim the scope's profile ({claimed})")
-        return reported(target, list(check_in(target, scope)))
+        return reported(target, check_in(target, scope))
     if not isinstance(scope, str):
         raise SubjectError(f"{scope!r} is no scope")
-    rows = list[Checked]()
-    for row in check_target(target, ScopeName(scope), target.profiles):
-        rows.append(row)
-        if row.divergence is not None:
-            break
-    return reported(target, rows)
+    return reported(target, check_target(target, ScopeName(scope), target.profiles))
 
 
 def reported(target: Target, rows: Sequence[Checked]) -> Report:

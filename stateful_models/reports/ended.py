@@ -10,8 +10,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from spec.ops import Tier
-from stateful_models.engines.check import AnyOp, AnyScope, title
 from stateful_models.engines.judge import Divergence
+from stateful_models.engines.rows import AnyOp, AnyScope, title
 from stateful_models.reports.data import Ended
 from stateful_models.reports.repro import source
 from stateful_models.reports.timeline import steps, timeline

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from kvref import __version__
-from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
+from stateful_models.engines.rows import AnyOp, AnyScope
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.subjects.naming import PLAIN
 from stateful_models.subjects.own import HOME, NAMES, found, shadowed

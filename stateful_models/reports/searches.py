@@ -5,10 +5,19 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, NamedTuple
 
+from spec.ops import EnvId
 from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
 from spec.search_laws import SearchTransition
-from spec.search_nodes import Keying, context, with_room
-from spec.search_state import EndEpisode, Learn, Root, SearchClient, SearchOp, Simulate
+from spec.search_nodes import Keying, Latents, context, with_room
+from spec.search_state import (
+    EndEpisode,
+    Learn,
+    Replay,
+    Root,
+    SearchClient,
+    SearchOp,
+    Simulate,
+)
 from spec.sizing import Config, capacities
 from stateful_models.engines.searches import Broken, SearchReport, explore_searches
 from stateful_models.reports.data import Dropped, Threshold, Uncleared
@@ -25,18 +34,31 @@ def least_recur(envs: int, simulations: int, scope: RecurScope) -> int:
 
 def said(op: SearchOp) -> str:
     match op:
-        case Root():
-            return "root inference; a search begins"
-        case Simulate(nodes, actions):
-            rows = zip(range(len(nodes)), nodes, actions, strict=True)
+        case Root(envs, role):
+            return f"{whose(role)}root inference of {listed(envs)}; a search begins"
+        case Replay(roots, role):
+            told = ", ".join(
+                f"env {env} {steps} steps after place {start}" for env, start, steps in roots
+            )
+            return f"{whose(role)}a recording is replayed, {told}; a search begins"
+        case Simulate(rows):
             return "simulate " + ", ".join(
                 f"env {env} at {'its root' if at == 0 else f'node {at}'} by action {action}"
                 for env, at, action in rows
             )
-        case EndEpisode(env):
-            return f"env {env}'s episode ends"
+        case EndEpisode(env, role):
+            return f"{whose(role)}env {env}'s episode ends"
         case Learn():
             return "the weights change"
+
+
+def whose(role: int) -> str:
+    """Nothing of the first role, where there may be no other."""
+    return f"role {role}: " if role else ""
+
+
+def listed(envs: tuple[EnvId, ...]) -> str:
+    return f"env{'s' * (len(envs) > 1)} {', '.join(map(str, envs))}"
 
 
 def history(broken: Broken | None) -> list[str]:
@@ -100,6 +122,8 @@ BASE: Final = SearchScope(ONE, 3, 1, 3, searches=2, actions=2)
 PAIR: Final = replace(BASE, client=SearchClient(2), simulations=2, recur=4)
 UNSHARED: Final = Profile(recur_scope=RecurScope.PER_ENV, counting=False)
 SEALED: Final = Profile(ownership=Ownership.SEALED, counting=False)
+LATENT: Final = ONE._replace(keying=Keying.LATENT)
+ROLES: Final = replace(BASE, client=ONE._replace(roles=2), simulations=1, recur=1, searches=3)
 STALE: Final = SearchClient(1, Keying.IMAGINED, clears=False)
 CASES: Final = (
     Case("none: a disciplined client", BASE, True),
@@ -119,8 +143,27 @@ CASES: Final = (
         True,
     ),
     Case(
-        "a key shared by two histories of one environment",
-        replace(BASE, client=ONE._replace(keying=Keying.STATE)),
+        "chained keys, latents equal everywhere",
+        replace(BASE, client=ONE._replace(latents=Latents.EQUAL)),
+        True,
+    ),
+    Case(
+        "keys of latents, equal everywhere",
+        replace(BASE, client=LATENT._replace(latents=Latents.EQUAL)),
+    ),
+    Case(
+        "keys of latents, equal after the same action",
+        replace(BASE, client=LATENT._replace(latents=Latents.LATEST)),
+    ),
+    Case("chained keys, two roles, roots replayed", replace(ROLES, replays=2), True),
+    Case(
+        "keys of latents, two roles",
+        replace(ROLES, client=LATENT._replace(roles=2)),
+    ),
+    Case(
+        "chained keys, searches and simulations of some environments",
+        replace(PAIR, actions=1, subsets=True, searches=3, simulations=1),
+        True,
     ),
     Case(
         "a key shared by two environments",
@@ -156,7 +199,12 @@ CASES: Final = (
     ),
     Case(
         "the weights change, and entries stay",
+        replace(BASE, client=LATENT._replace(forgets=False), simulations=1, recur=1, changes=True),
+    ),
+    Case(
+        "the same with chained keys, which name the weights",
         replace(BASE, client=ONE._replace(forgets=False), simulations=1, recur=1, changes=True),
+        True,
     ),
 )
 

@@ -11,9 +11,10 @@ from rich.table import Table
 from spec.laws import TITLES
 from spec.ops import Rewrite
 from spec.profile import Ownership
-from stateful_models.engines.check import AnyOp, Checked, title
+from stateful_models.engines.check import Checked
 from stateful_models.engines.independence import ENTANGLED, entangled
 from stateful_models.engines.judge import Divergence
+from stateful_models.engines.rows import AnyOp, title
 from stateful_models.reports.data import CheckData, ProfileLine
 from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import source
@@ -36,6 +37,8 @@ BLACK_BOX: Final = (
     "report, can have been missed."
 )
 
+SHOWN: Final = 4
+"""Rows that are named when they were not run to their end."""
 LARGEST: Final = f"up to {MOST} entries (init pools of managers up to {MOST_OF_A_MANAGER})"
 BEYOND: Final = (
     "under other names for keys (64 bits: huge, negative, equal in "
@@ -59,6 +62,8 @@ OTHER_COPIES: Final = (
 def verdict(row: Checked) -> str:
     if row.divergence is not None:
         return "BROKEN"
+    if not row.whole:
+        return "not finished" if row.reports else "not run"
     return f"never occurred: {' '.join(sorted(row.missing))}" if row.missing else "conforms"
 
 
@@ -73,7 +78,7 @@ def line(row: Checked) -> ProfileLine:
         sum(report.states for report in row.reports),
         sum(report.represented for report in row.reports),
         sum(report.transitions for report in row.reports),
-        max(report.depth for report in row.reports),
+        max((report.depth for report in row.reports), default=0),
         round(sum(report.seconds for report in row.reports), 3),
         verdict(row),
         sorted(row.missing) if wrong is None else [],
@@ -88,7 +93,7 @@ def line(row: Checked) -> ProfileLine:
         wrong is not None and wrong.sampled,
         [] if wrong is None else [answer(one, wrong.reports) for one in wrong.unsteady],
         sum(report.histories for report in row.reports),
-        max(report.length for report in row.reports),
+        max((report.length for report in row.reports), default=0),
         any(report.lazy for report in row.reports),
     )
 
@@ -106,13 +111,14 @@ def as_data(target: Target, rows: Sequence[Checked]) -> CheckData:
 
 
 def table(rows: Sequence[Checked]) -> RenderableType:
+    """A line for each row that came to its end."""
     shown = Table(box=SIMPLE_HEAD)
     shown.add_column("profile", no_wrap=True)
     shown.add_column("capacities")
     for column in ("states", "all renamings", "transitions", "depth", "seconds"):
         shown.add_column(column, justify="right")
     shown.add_column("verdict")
-    for row in rows:
+    for row in (one for one in rows if one.whole):
         told = line(row)
         style = "green" if row.conforms else "bold red"
         shown.add_row(
@@ -132,6 +138,7 @@ def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
     """What is and what is not established, in sentences with rich's markup."""
     if not all(row.conforms for row in rows):
         faults = [told for row in rows for told in fault(target, row)]
+        faults += left_out(rows)
         broken = any(row.divergence is not None for row in rows)
         return [*faults, ENTANGLED] if broken and entangled(target) else faults
     data = as_data(target, rows)
@@ -154,6 +161,15 @@ def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
         names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
         said.append(f"Not judged, since the subject reports too little: {names}.")
     return said
+
+
+def left_out(rows: Sequence[Checked]) -> list[str]:
+    """What was not gone on with, once something had been found."""
+    others = [f"{row.kind} {title(row.profile)}" for row in rows if not row.whole]
+    if not others:
+        return []
+    shown = others if len(others) <= SHOWN else [*others[:SHOWN], f"{len(others) - SHOWN} more"]
+    return [f"What comes after this was not run to its end: {', '.join(shown)}."]
 
 
 def covered(rows: Sequence[Checked]) -> str:

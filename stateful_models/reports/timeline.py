@@ -7,8 +7,8 @@ from rich.text import Text
 from spec.ops import (
     Response,
 )
-from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence
+from stateful_models.engines.rows import AnyOp, AnyScope
 from stateful_models.reports.difference import differences
 from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.words import answer, operation, state_text

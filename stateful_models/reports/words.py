@@ -31,7 +31,7 @@ from spec.ops import (
     Write,
 )
 from spec.pool import Entry, Pool, PoolState
-from stateful_models.engines.check import AnyOp
+from stateful_models.engines.rows import AnyOp
 from stateful_models.subjects.aspects import EVERYTHING, Aspect, counts
 
 

@@ -21,6 +21,7 @@ class Preset(NamedTuple):
 
     At the largest capacity pools that copy have one object, since copies of several of its
     versions are told apart; with priorities besides they stay below it, but for the small scope.
+    With priorities alone black boxes have one object beyond capacity 2.
 
     Every manager is explored with one environment: with recur pools of two and an object for
     each pool, and with pools of one and two objects in every pool; or, unless there are `several`
@@ -29,32 +30,35 @@ class Preset(NamedTuple):
     pool. In every scope every tier evicts.
 
     Then so many random `histories` of a `length` are tried for each row of the table, in pools of
-    up to 8; of a black box, of which answers alone can be judged, BLACK_BOX times as many.
+    up to 8; of a black box, of which answers alone can be judged, so many that are `blind`.
     """
 
     pools: tuple[tuple[int, int, int], ...]
     several: bool
     init: int
     histories: int
+    blind: int
     length: int = 300
 
 
 PRESETS: Final = {
-    ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), False, init=0, histories=4, length=100),
-    ScopeName.DEFAULT: Preset(((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=8),
+    ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), False, 0, histories=2, blind=100, length=100),
+    ScopeName.DEFAULT: Preset(
+        ((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=8, blind=200
+    ),
     ScopeName.LARGE: Preset(
-        ((1, 5, 3), (2, 5, 3), (3, 5, 2), (4, 5, 1)), several=True, init=2, histories=100
+        ((1, 5, 3), (2, 5, 3), (3, 5, 2), (4, 5, 1)), True, init=2, histories=100, blind=2500
     ),
 }
 
 
-BLACK_BOX: Final = 25
-
-
-def pool_scopes(name: ScopeName, profile: Profile) -> tuple[PoolScope, ...]:
+def pool_scopes(name: ScopeName, profile: Profile, shown: bool = True) -> tuple[PoolScope, ...]:
+    """`shown`: the subject shows its state."""
     bounds = PRESETS[name].pools
     if not copies(profile):
-        return tuple(PoolScope(profile, *one) for one in bounds)
+        few = not shown and profile.policy is Policy.PRIORITY
+        each = ((room, keys, 1 if few and room > 2 else objects) for room, keys, objects in bounds)
+        return tuple(PoolScope(profile, *one) for one in each)
     *smaller, (capacity, keys, _) = bounds
     if profile.policy is Policy.PRIORITY and capacity > 2:
         return tuple(PoolScope(profile, *one) for one in smaller)

@@ -90,8 +90,10 @@ def completed_pool(shown: Pool, due: Pool, naming: Naming, reports: Reports, obj
     if Aspect.SLOTS not in reports:
         slots = {entry.key: entry.slot for entry in due.entries}
         entries = tuple([e._replace(slot=slots.get(e.key, e.slot)) for e in entries])
-    told = counts(reports)
-    counters = due.counters._replace(**{name: getattr(shown.counters, name) for name in told})
+    counters = shown.counters
+    if Aspect.COUNTERS not in reports:
+        told = {name: getattr(counters, name) for name in counts(reports)}
+        counters = due.counters._replace(**told)
     return shown._replace(entries=entries, counters=counters)
 
 

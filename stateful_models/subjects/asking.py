@@ -1,6 +1,6 @@
 """What a subject answers and shows, or one line that says why it does neither."""
 
-from typing import Final, TypeVar, cast, get_args
+from typing import Final, Protocol, TypeVar, cast, get_args
 
 from spec.ops import Response
 from stateful_models.subjects.journal import Doing, Journals, interrupted
@@ -10,8 +10,26 @@ O = TypeVar("O")  # noqa: E741 - operations, as in the scopes
 ANSWERS: Final = get_args(Response)
 
 
+class Flag(Protocol):
+    """Memory that several processes see."""
+
+    value: int
+
+
+class Halt:
+    """Whether anybody still waits for what this process has subjects do; None: somebody does."""
+
+    flag: Flag | None = None
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
 def ask(subject: Subject[O], op: O) -> Response:
     """What it answers; its driver has turned whatever a cache raises into a refusal."""
+    if Halt.flag is not None and Halt.flag.value:
+        raise AbandonedError
     journal = Journals.open
     if journal is not None:
         journal.performing(subject, op)
@@ -35,7 +53,7 @@ def shown_by(subject: Subject[O], kind: type) -> object:
     if journal is not None:
         journal.write(Doing.SHOWING)
     try:
-        state = cast(Transparent[object], subject).abstract()
+        state = cast("Transparent[object]", subject).abstract()
     except BaseException as error:
         raise unable(error, f"abstract() of {type(subject).__name__}") from error
     finally:

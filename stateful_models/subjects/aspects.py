@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from enum import Enum
+from functools import cache
 from typing import Final
 
 from spec.ops import Census, Cleared, Counters, Left, Response, SlotId, Stored
@@ -9,6 +10,8 @@ from spec.ops import Census, Cleared, Counters, Left, Response, SlotId, Stored
 
 class Aspect(Enum):
     """What a subject can tell beyond its answers to get, set and clear."""
+
+    __hash__ = object.__hash__  # that of Enum takes its time, and every answer is looked through
 
     SLOTS = "slots"
     DEPARTURES = "departures"
@@ -30,6 +33,7 @@ COUNTS: Final = {Aspect(name): name for name in Counters._fields}
 EVERYTHING: Final = frozenset(Aspect).difference(COUNTS)
 
 
+@cache
 def counts(reports: frozenset[Aspect]) -> frozenset[str]:
     """The names of the counters that are told."""
     if Aspect.COUNTERS in reports:

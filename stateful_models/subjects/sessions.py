@@ -33,7 +33,7 @@ class StepLike(Protocol):
     firsts: tuple[int, ...]
     sources: tuple[Source, ...]
 
-    def children(self, latents: Tensor) -> None: ...
+    def children(self, latents: Tensor, /) -> object: ...
 
 
 class SessionSubject(ABC):

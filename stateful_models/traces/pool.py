@@ -104,11 +104,14 @@ class PoolTrack:
         live = self.live.entries.get(name(key))
         return None if live is None else entry_of(name(key), live)
 
-    def adopt(self, op: Op, response: Response, entries: tuple[Entry, ...], heap: Heap) -> set[str]:
-        """Take over what was observed; the laws that it breaks."""
-        before = PoolState(self.pool, heap)
-        self.pool = self.pool._replace(entries=entries)
-        return set(broken(observed(before, op, response, PoolState(self.pool, heap)))) & JUDGED
+    def adopt(
+        self, pool: Pool, op: Op, response: Response, entries: tuple[Entry, ...], heap: Heap
+    ) -> set[str]:
+        """Take over what was observed of this pool; the laws that it breaks."""
+        before, after = PoolState(pool, heap), PoolState(pool._replace(entries=entries), heap)
+        if entries != pool.entries:
+            self.pool = after.pool
+        return set(broken(observed(before, op, response, after))) & JUDGED
 
     def take(self, r: GetRecord | SetRecord | ClearRecord) -> list[Charge]:
         """What one record breaks."""
@@ -123,10 +126,11 @@ class PoolTrack:
     def on_get(self, r: GetRecord) -> list[Charge]:
         if self.quickly and self.live.get(r):
             return []
-        key, old = key_of(r.k), find(self.pool, key_of(r.k))
+        pool, key = self.pool, key_of(r.k)
+        old = find(pool, key)
         came: Response = Hit(None, contents_of(r.fp, r.sz)) if r.hit else Miss()
         nothing = Heap(())
-        (after, _), expected = step(PoolState(self.pool, nothing), Get(key))
+        (after, _), expected = step(PoolState(pool, nothing), Get(key))
         slot = SlotId(0) if isinstance(r.slot, UnsetType) else r.slot
         moved = old is not None and r.hit and old.slot != slot
         if came == expected and not moved:
@@ -138,7 +142,7 @@ class PoolTrack:
             as_set = contents_of(r.fp, r.sz) if old is None else old.as_set
             new = Entry(key, SlotId(slot), HERE, as_set, 0 if old is None else old.priority)
             entries = (*rest, new) if r.hit else rest
-        laws = self.adopt(Get(key), came, entries, nothing) or {"P6"}
+        laws = self.adopt(pool, Get(key), came, entries, nothing) or {"P6"}
         wanted = "a miss" if old is None else f"a hit in slot {old.slot}, {shown(old.as_set)}"
         told = f"a hit in slot {slot}, {shown(contents_of(r.fp, r.sz))}" if r.hit else "a miss"
         return [Charge(law, wanted, told) for law in sorted(laws)] + self.identity(r, key)
@@ -158,8 +162,9 @@ class PoolTrack:
         key, contents = key_of(r.k), contents_of(r.fp, r.sz)
         op, heap = Set(key, HERE, self.rank(r.priority)), Heap((Object(contents),))
         charges = self.residency(r, key)
-        old = find(self.pool, key)
-        (after, _), expected = step(PoolState(self.pool, heap), op)
+        pool = self.pool
+        old = find(pool, key)
+        (after, _), expected = step(PoolState(pool, heap), op)
         assert isinstance(expected, Stored), "every operand of a recorded set is proper"
         out = self.evicted(r)
         due = {left.key for left in expected.left if left.key != key}
@@ -171,8 +176,8 @@ class PoolTrack:
             self.pool = after
             self.number(key, number)
             return charges
-        nobody = out - {entry.key for entry in self.pool.entries}
-        laws = self.adopt(op, Stored(SlotId(r.slot)), self.with_set(r, op, old, out), heap)
+        nobody = out - {entry.key for entry in pool.entries}
+        laws = self.adopt(pool, op, Stored(SlotId(r.slot)), self.with_set(r, op, old, out), heap)
         laws |= {"P3"} if nobody or not laws else set()
         self.number(key, number)
         if "P3" in laws:

@@ -71,7 +71,7 @@ def kept(scope: PoolScope) -> None:
 def main(quick: bool) -> None:
     measure(FIFO_REFERENCE, 1 if quick else 8)
     measure(LRU_REFERENCE, 1 if quick else 4)
-    kept(PoolScope(PRIORITY_REFERENCE, 2 if quick else 3, keys=4, objects=3))
+    kept(PoolScope(PRIORITY_REFERENCE, 2 if quick else 3, keys=4, objects=1 if quick else 3))
     if not quick:
         measure(PRIORITY_REFERENCE, 1)
 

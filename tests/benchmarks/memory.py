@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from kvref import EvictionStrategy, KVCacheManager, OnEvict, Ownership
-from kvref.tensors import KeysValues, Missing, SearchSession
+from kvref.tensors import KeysValues, Missing, SearchSession, by_env_and_latent
 from tests.support.making import storages
 
 ENVS, SIMULATIONS, MOVES, CONTEXT = [0, 1], 50, 7, 12
@@ -54,7 +54,9 @@ class Run:
             eviction_strategy=EvictionStrategy.LRU,
             on_evict=on_evict,
         )
-        self.session = SearchSession(self.manager, self.rebuild, context_length=CONTEXT)
+        self.session = SearchSession(
+            self.manager, self.rebuild, context_length=CONTEXT, keys=by_env_and_latent()
+        )
         self.random = Random(0)
         self.latents = torch.Generator().manual_seed(0)
 

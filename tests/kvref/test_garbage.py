@@ -246,11 +246,22 @@ def session_surfaces() -> dict[str, Surface]:
         other: KVCacheManager[kt.KeysValues] = KVCacheManager(CONFIG, 2)
         return kt.SearchSession(*(arguments or (other,)), **{"rebuild": rebuild, **named})
 
-    options = {"context_length": 4, "tokens_per_step": 2, "keys": keys}
+    other: KVCacheManager[kt.KeysValues] = KVCacheManager(CONFIG, 2, ownership=Ownership.SEALED)
+    chained = kt.SearchSession(other, rebuild, context_length=4)
+    nodes = chained.begin(envs, x)
+    numbers = {"context_length": 4, "tokens_per_step": 2, "role": 1, "simulations": 1}
+    flags = {"tokens": True, "verify": True, "grouped": False}
+    options = {**numbers, **flags, "keys": keys, "on_drop": None}
     return {
         "SearchSession": Surface(made_session, (), {"rebuild": rebuild, **options}),
         "SearchSession of": Surface(lambda one: made_session(one, context_length=4), (m,)),
         "root": Surface(session.root, (envs, x), {}, lambda: len(m.recur_pool)),
+        "root of nodes": Surface(chained.root, (nodes,)),
+        "step of nodes": Surface(chained.step, (nodes,)),
+        "advance of nodes": Surface(chained.advance, (nodes,)),
+        "stored_under": Surface(chained.stored_under, (nodes[0],)),
+        "begin": Surface(chained.begin, (envs, x), {"ids": [1, 2]}),
+        "follow": Surface(chained.follow, (nodes, x), {"ids": [1, 2], "outputs": [1, 2]}),
         "step": Surface(session.step, (envs, x), {}, state),
         "advance": Surface(session.advance, (envs, x), {}, state),
         "entered": Surface(entered, (envs, x)),
@@ -261,6 +272,7 @@ def session_surfaces() -> dict[str, Surface]:
         "end_episode": Surface(session.end_episode, (0,), {}, state),
         "mask": Surface(opened(lambda step, new: step.mask(new)), (1,)),
         "positions": Surface(opened(lambda step, new: step.positions(new)), (1,)),
+        "run": Surface(opened(lambda step, made: step.run(lambda group: made)), ([x],)),
         "children": Surface(opened(lambda step, one: step.children(one)), (x,)),
     }
 
@@ -336,8 +348,9 @@ def test_every_public_function_is_tried(tmp_path: Path, monkeypatch: pytest.Monk
 
 TYPES = {
     "Aligned", "Cleared", "Cloneable", "Copyable", "Departure", "Event", "Fingerprinted", "Got",
-    "LookedUp", "LookupStats", "Missing", "Observer", "OnEvict", "PoolSizes", "Priority", "Rank",
-    "Resident", "Sealable", "StatsSummary", "Step", "Stored", "Verifiable",
+    "LookedUp", "LookupStats", "Missing", "Node", "Observer", "OnDrop", "OnEvict", "PoolSizes",
+    "Priority", "Rank", "Rebuilt", "Resident", "Roots", "Sealable", "StatsSummary", "Step",
+    "Stored", "Verifiable", "Working",
 }  # fmt: skip
 
 

@@ -379,7 +379,7 @@ def first_bad(found: TraceReport | TraceError) -> int | None:
     return min((breach.line for breach in found.breaches.values()), default=None)
 
 
-TRIES = 60 if NIGHT else 15  # places in a recording
+TRIES = 60 if NIGHT else 10  # places in a recording
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS, ids=lambda f: f.__name__)

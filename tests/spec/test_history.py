@@ -42,6 +42,7 @@ from spec.ops import (
 from spec.pool import new_pool, step
 from spec.profile import Ownership, Policy, Profile, RecurScope
 from spec.sizing import Capacities, Config
+from tests.support.night import NIGHT
 
 KEYS = st.sampled_from([Key(key) for key in range(5)])
 REFS = st.sampled_from([Ref(ref) for ref in range(3)])
@@ -91,7 +92,7 @@ def resident_by_history(policy: Policy, capacity: int, history: list[Op]) -> dic
 
 
 @given(st.sampled_from(Policy), st.integers(1, 4), HISTORIES)
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400 if NIGHT else 100, deadline=None, derandomize=True)
 def test_residents_are_those_that_the_history_defines(
     policy: Policy, capacity: int, history: list[Op]
 ) -> None:
@@ -104,7 +105,7 @@ def test_residents_are_those_that_the_history_defines(
 
 
 @given(st.sampled_from(Policy), st.integers(1, 3), HISTORIES, HISTORIES)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200 if NIGHT else 60, deadline=None, derandomize=True)
 def test_a_cleared_pool_behaves_as_a_new_one(
     policy: Policy, capacity: int, before: list[Op], after: list[Op]
 ) -> None:
@@ -115,7 +116,7 @@ def test_a_cleared_pool_behaves_as_a_new_one(
 
 
 @given(st.sampled_from(Policy), st.integers(1, 3), HISTORIES)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200 if NIGHT else 60, deadline=None, derandomize=True)
 def test_counters_add_up_over_any_history(policy: Policy, capacity: int, history: list[Op]) -> None:
     state, answers = replay(step, new_pool(Profile(policy), capacity, 3), history)
     c = state.pool.counters
@@ -161,7 +162,7 @@ MANAGER_OPS: st.SearchStrategy[ManagerOp] = st.one_of(
 
 
 @given(st.sampled_from(RecurScope), ENVS, st.lists(MANAGER_OPS, max_size=30))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300 if NIGHT else 80, deadline=None, derandomize=True)
 def test_init_pools_do_not_interfere(
     scope: RecurScope, env: EnvId, history: list[ManagerOp]
 ) -> None:
@@ -170,7 +171,7 @@ def test_init_pools_do_not_interfere(
 
 
 @given(ENVS, st.lists(MANAGER_OPS, max_size=30))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300 if NIGHT else 80, deadline=None, derandomize=True)
 def test_recur_pools_of_their_own_close_the_channel(env: EnvId, history: list[ManagerOp]) -> None:
     """M5, with one recurrent pool per environment: of every operation that is somebody's."""
     assert unaffected(small_manager(RecurScope.PER_ENV), history, env, lambda op: True)

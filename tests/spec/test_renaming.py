@@ -52,6 +52,7 @@ from stateful_models.reference.pool import KvrefPool
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.pool import PoolSubject
+from tests.support.night import NIGHT
 
 PROFILES = (FIFO_REFERENCE, LRU_REFERENCE, FIFO_SEALED, FIFO_COPY, PRIORITY_COPY, FIFO_COPY_BOTH)
 
@@ -86,7 +87,7 @@ def renaming(state: PoolState | ManagerState, keys: int, random: Random) -> Rena
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda p: f"{p.policy.value}-{p.ownership.value}")
 def test_every_step_commutes_with_renaming(profile: Profile) -> None:
     scope, random = PoolScope(profile, 2, 3, 2), Random(0)
-    for state in states_of(scope, 120):
+    for state in states_of(scope, 120 if NIGHT else 60):
         r = renaming(state, 3, random)
         for op in (*scope.alphabet(KvrefPool.reports), *scope.writes(state)):
             after, response = scope.step(state, op)
@@ -97,7 +98,7 @@ def test_every_step_commutes_with_renaming(profile: Profile) -> None:
 def test_every_law_holds_of_a_renamed_transition_just_the_same(profile: Profile) -> None:
     """Of right transitions, and of those that end in the state, or with the answer, of another."""
     scope, random = PoolScope(profile, 2, 3, 2), Random(1)
-    states, wrong = states_of(scope, 60), Counter[str]()
+    states, wrong = states_of(scope, 60 if NIGHT else 15), Counter[str]()
     for state in states:
         ops = (*scope.alphabet(KvrefPool.reports), *scope.writes(state))
         for op in ops:
@@ -121,7 +122,7 @@ def test_the_canonical_form_is_that_of_every_renaming_and_of_no_other_state(
     and the forms of where they lead, agree."""
     scope, random = PoolScope(profile, 2, 3, 2), Random(2)
     behaviour: dict[object, object] = {}
-    for state in states_of(scope, 300):
+    for state in states_of(scope, 300 if NIGHT else 150):
         form, _ = scope.canonical(state, True)
         for _ in range(3):
             r = renaming(state, 3, random)

@@ -9,7 +9,7 @@ from spec.laws import batch_broken, search_broken, window_broken
 from spec.ops import Done, EnvId, Key, Refused
 from spec.search_laws import SearchTransition, Shown
 from spec.search_nodes import Node
-from spec.search_state import NOWHERE, Inferred, Simulate, Visit, Where
+from spec.search_state import NOWHERE, Expand, Inferred, Simulate, Visit, Where
 from spec.window import (
     Columns,
     Fork,
@@ -101,7 +101,9 @@ STORED: dict[Where, Columns] = {WHERE: ONE}
 MINE = frozenset({WHERE})
 VISIT = Visit(Node(EnvId(0), (ONE,)), Part(ONE))
 DONE = Inferred((VISIT,), STORED, NOWHERE)
-STEP = SearchTransition(4, 1, Shown(STORED, MINE), Simulate((0,), (0,)), DONE, Shown(STORED, MINE))
+STEP = SearchTransition(
+    4, 1, Shown(STORED, MINE), Simulate((Expand(EnvId(0), 0, 0),)), DONE, Shown(STORED, MINE)
+)
 CHANGED = Shown({WHERE: ((Token(8),),)}, MINE)
 
 

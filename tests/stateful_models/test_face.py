@@ -44,14 +44,26 @@ from stateful_models import (
 )
 from stateful_models.bugs.tensors.hash_per_process import HashPerProcess
 from stateful_models.bugs.tensors.works_in_place import WorksInPlace
+from stateful_models.engines import wandering
+from stateful_models.engines.session_client import SEARCHES
+from stateful_models.reports import tensors
+from stateful_models.scopes.presets import PRESETS
 from stateful_models.tensors import KvrefBatches, KvrefKeys, KvrefSession, KvrefWindows
 from tests.support.adapters import Broken, CachetoolsLru, MinimalManager, RecurFirst
+from tests.support.night import NIGHT
 from tests.support.paths import ROOT
 
 ONE = ManagerScope(LRU_REFERENCE, Config(1, 1), 1, 2)
 NOT_A_PROFILE = cast(Profile, "lru")
 NOT_A_POLICY = cast(Policy, "lru")
 SMALL = PoolScope(LRU_REFERENCE, 2, 3, 2)
+
+
+@pytest.fixture(autouse=True)
+def fewer_histories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of black boxes, behind what is explored of them."""
+    for name, preset in () if NIGHT else tuple(PRESETS.items()):
+        monkeypatch.setitem(PRESETS, name, preset._replace(blind=preset.blind // 8))
 
 
 def test_every_name_is_there_and_listed() -> None:
@@ -110,7 +122,12 @@ def test_check_judges_every_kind(
     subject: Callable[..., object],
     scope: PoolScope | ManagerScope | WindowScope | str,
     laws: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A session by day in the searches of one environment and the first of the random ones."""
+    if not NIGHT:
+        monkeypatch.setattr(wandering, "PLANS", wandering.PLANS[:6])
+        monkeypatch.setattr(tensors, "SEARCHES", SEARCHES[:1])
     report = check(subject, scope)
     assert report.conforms == (laws is None), report.statement
     if laws is None:

@@ -2,12 +2,21 @@
 
 import copy
 from collections import OrderedDict
+from heapq import heappop, heappush
 
 from spec.heap import Heap, Object
 from spec.ops import Contents, Counters, EnvId, Key, SlotId, Tier
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import FIFO_COPY, FIFO_REFERENCE, FIFO_SEALED, LRU_REFERENCE, Profile
-from stateful_models.bugs.caches.black_boxes import PlainFifo, PlainLru
+from spec.profile import (
+    FIFO_COPY,
+    FIFO_REFERENCE,
+    FIFO_SEALED,
+    LRU_REFERENCE,
+    PRIORITY_REFERENCE,
+    Profile,
+)
+from spec.sizing import Config
+from stateful_models.bugs.caches.black_boxes import PlainFifo, PlainLru, PlainPriority
 from stateful_models.bugs.caches.lookup_refreshes_recur import PlainManager
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
@@ -76,6 +85,95 @@ class LazyAtThree(PlainLru):
         ):
             return self.entries[key]
         return super().get(key)
+
+
+class ListsWhatWasMissed(PlainLru):
+    """A miss enters its key among those in use, and the next eviction finds nothing under it."""
+
+    def get(self, key: int) -> object | None:
+        self.used = [*(one for one in self.listed() if one != key), key]
+        return self.entries.get(key)
+
+    def listed(self) -> list[int]:
+        return getattr(self, "used", [])
+
+    def set(self, key: int, value: object, rank: float) -> None:
+        if key not in self.entries and len(self.entries) == self.capacity:
+            del self.entries[self.used.pop(0)]
+        self.used = [*(one for one in self.listed() if one != key), key]
+        self.entries[key] = value
+
+    def clear(self) -> None:
+        super().clear()
+        self.used = []
+
+
+class UsedLastAtEnd(PlainLru):
+    """Right: an LRU by a clock that counts uses."""
+
+    def start(self, profile: Profile, capacity: int) -> None:
+        super().start(profile, capacity)
+        self.times: dict[int, int] = {}
+        self.now = 0
+
+    def use(self, key: int) -> None:
+        self.now += 1
+        self.times[key] = self.now
+
+    def get(self, key: int) -> object | None:
+        if key in self.entries:
+            self.use(key)
+        return self.entries.get(key)
+
+    def set(self, key: int, value: object, rank: float) -> None:
+        if key not in self.entries and len(self.entries) == self.capacity:
+            del self.entries[min(self.entries, key=self.times.__getitem__)]
+        self.use(key)
+        self.entries[key] = value
+
+
+class LazyHeap(PlainPriority):
+    """Right: a heap in which outdated items are left, and passed over."""
+
+    def start(self, profile: Profile, capacity: int) -> None:
+        super().start(profile, capacity)
+        self.heap: list[tuple[float, int, int]] = []
+        self.valid: dict[int, tuple[float, int, int]] = {}
+        self.count = 0
+
+    def set(self, key: int, value: object, rank: float) -> None:
+        if key not in self.entries and len(self.entries) == self.capacity:
+            self.drop()
+        self.count += 1
+        age = self.valid[key][1] if key in self.entries else self.count
+        self.entries[key], self.valid[key] = value, (rank, age, key)
+        heappush(self.heap, self.valid[key])
+
+    def drop(self) -> None:
+        while True:
+            item = heappop(self.heap)
+            if self.valid.get(item[2]) == item and item[2] in self.entries:
+                del self.entries[item[2]]
+                return
+
+    def clear(self) -> None:
+        super().clear()
+        self.heap.clear()
+        self.valid.clear()
+
+
+class RanksAreSizes(PlainPriority):
+    """A priority counts without its sign."""
+
+    def ranked(self, rank: float) -> float:
+        return abs(rank)
+
+
+class ZeroIsOne(PlainPriority):
+    """A priority of 0 is taken for none, and so for 1."""
+
+    def set(self, key: int, value: object, rank: float) -> None:
+        super().set(key, value, rank or 1)
 
 
 class HitsAndMisses(PlainLru):
@@ -167,6 +265,25 @@ class TwoTiers(PlainManager):
         return super().pool(tier, env)
 
 
+class Promotes(PlainManager):
+    """What a lookup finds in recur it puts into init."""
+
+    def lookup(self, env: int, key: int) -> object | None:
+        found = self.get(Tier.INIT, env, key)
+        if found is None:
+            found = self.get(Tier.RECUR, env, key)
+            if found is not None:
+                self.set(Tier.INIT, env, key, found, 0)
+        return found
+
+
+class NobodyIsZero(PlainManager):
+    """Environment 0 is taken for none, and so its clear for one of all environments."""
+
+    def clear(self, tier: Tier | None, env: int | None) -> None:
+        super().clear(tier, env or None)
+
+
 class ClearsAllOfThem(PlainManager):
     """A clear of one environment's init pool clears every one's."""
 
@@ -229,6 +346,30 @@ class OneObjectOnePool(KvrefManager):
         if value is not None and any(value in pool._values.values() for pool in others):
             raise ValueError("stored elsewhere")
         return super().set(tier, env, key, value, rank)
+
+
+class MissesAfterOthers(KvrefManager):
+    """A miss in environment 1 turns a bit: while it is set environment 0 misses what it has."""
+
+    def start(self, profile: Profile, config: Config, envs: int) -> None:
+        super().start(profile, config, envs)
+        self.turned = False
+
+    def get(self, tier: Tier, env: int | None, key: int) -> object | None:
+        value = super().get(tier, env, key)
+        if tier is Tier.INIT and env == 1:
+            self.turned ^= value is None
+        return None if self.turned and tier is Tier.INIT and env == 0 else value
+
+
+class NoPrioritiesInWm(KvrefManager):
+    """Priorities are forgotten in wm, whose pool is the last to be looked at."""
+
+    profiles = (PRIORITY_REFERENCE,)
+
+    def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> int:
+        forgets = tier is Tier.WM and rank == rank
+        return super().set(tier, env, key, value, 0 if forgets else rank)
 
 
 class PeeksCountInWm(KvrefManager):

@@ -12,7 +12,6 @@ from tests.support.paths import ROOT
 @pytest.mark.parametrize(
     ("name", "pieces"),
     [
-        ("pool", ("FIFO", "LRU", "PRIORITY", "cachetools", "cachebox", "lru-dict")),
         ("explorer", ("checked transitions/s", "specification alone")),
         ("search", ("clone per lookup and store", "COPY", "SEALED with forks", "hash_states")),
         ("windows", ("of the time of a clone", "of the bytes of its tokens")),
@@ -39,4 +38,5 @@ def test_a_benchmark_is_a_program() -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert "cachetools" in run.stdout
+    for piece in ("FIFO", "LRU", "PRIORITY", "cachetools", "cachebox", "lru-dict"):
+        assert piece in run.stdout

@@ -67,9 +67,12 @@ def rebuild(missing: kt.Missing) -> list[kt.KeysValues]:
     return [kt.KeysValues(1, 1, 4, 2, 1) for _ in missing.rows]
 
 
-session = kt.SearchSession(manager, rebuild, context_length=4)
+session = kt.SearchSession(manager, rebuild, context_length=4, keys=kt.by_env_and_latent())
 latents = torch.zeros(2, 3)
-assert_type(session.root([0, 1], latents), tuple[kt.Source, ...])
+roots = session.root([0, 1], latents)
+assert_type(roots, kt.Roots)
+assert_type(roots.nodes, tuple[kt.Node, ...])
+session.root(roots.nodes)
 session.root(np.array([0, 1]), latents)
 session.root(torch.tensor([0, 1]), latents)
 session.root(range(2), latents)

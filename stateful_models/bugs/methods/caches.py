@@ -17,12 +17,12 @@ from spec.profile import Policy, Profile
 from spec.sizing import Config
 from stateful_models.bugs.caches import BEYOND, EXHIBITS, ISOLATION, Exhibit
 from stateful_models.bugs.matrix import Caught, Check, Exhibited
-from stateful_models.engines.check import PoolSetting, Wider
 from stateful_models.engines.explore import shortest_of
 from stateful_models.engines.fuzz import EXAMPLES, Fuzzed, Store, run
 from stateful_models.engines.isolation import Driven, IsolationRun
 from stateful_models.engines.isolation_sample import LongRuns
 from stateful_models.engines.judge import Divergence
+from stateful_models.engines.rows import PoolSetting, Wider
 from stateful_models.engines.sample import Sampled, Sampling, cut_down, sample, sampled
 from stateful_models.engines.settle import settled
 from stateful_models.reference.listening import DemotingManager

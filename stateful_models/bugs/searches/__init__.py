@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from stateful_models.bugs.searches.equal_latents import EQUAL_LATENTS
 from stateful_models.bugs.searches.goes_on_from_latest import GOES_ON_FROM_LATEST
 from stateful_models.bugs.searches.keeps_old_weights import KEEPS_OLD_WEIGHTS
 from stateful_models.bugs.searches.keys_of_latents import KEYS_OF_LATENTS
@@ -11,6 +12,7 @@ from stateful_models.bugs.searches.writes_in_place import WRITES_IN_PLACE
 from stateful_models.scopes.searches import SearchScope
 
 CLIENTS: Final[tuple[tuple[str, SearchScope, str, int], ...]] = (
+    ("EqualLatents", EQUAL_LATENTS, "S4", 2),
     ("GoesOnFromLatest", GOES_ON_FROM_LATEST, "S2", 4),
     ("KeepsOldWeights", KEEPS_OLD_WEIGHTS, "S2", 4),
     ("KeysOfLatents", KEYS_OF_LATENTS, "S2", 3),

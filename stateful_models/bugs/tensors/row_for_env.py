@@ -5,23 +5,21 @@ and the others go on, environment 1 reads and writes what is environment 0's. A 
 row numbers in this way, instead of the ids of the environments that were ready.
 """
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
 from torch import Tensor
 
-from kvref.tensors import SearchSession, Source, Step
-from kvref.tensors.contexts import EnvIds
 from stateful_models.reference.sessions import KvrefSession
-
-
-class RowSession(SearchSession):
-    def root(self, env_ids: EnvIds, latents: Tensor) -> tuple[Source, ...]:
-        return super().root(range(len(latents)), latents)
-
-    def step(self, env_ids: EnvIds, latents: Tensor) -> Step:
-        return super().step(range(len(latents)), latents)
-
-    def advance(self, env_ids: EnvIds, latents: Tensor) -> Step:
-        return super().advance(range(len(latents)), latents)
+from stateful_models.subjects.sessions import StepLike
 
 
 class RowForEnv(KvrefSession):
-    session_type = RowSession
+    def root(self, envs: Sequence[int], latents: Tensor) -> None:
+        super().root(range(len(latents)), latents)
+
+    def step(self, envs: Sequence[int], latents: Tensor) -> AbstractContextManager[StepLike]:
+        return super().step(range(len(latents)), latents)
+
+    def advance(self, envs: Sequence[int], latents: Tensor) -> AbstractContextManager[StepLike]:
+        return super().advance(range(len(latents)), latents)

@@ -3,26 +3,45 @@
 Consequence: the next step, in the same room, rewrites what was stored.
 """
 
+from collections.abc import Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor
 
-from kvref.tensors import KeysValues, SearchSession, Step
+from kvref.tensors import BatchBuffer, KeysValues, SearchSession, Step, Working
 from kvref.tensors.blocks import Block
 from kvref.tensors.layout import Held
 from stateful_models.reference.sessions import KvrefSession
 
+ROOMS: Final[WeakKeyDictionary[BatchBuffer, dict[int, Tensor]]] = WeakKeyDictionary()
 
-class ViewingStep(Step):
+
+class ViewingRows(Working):
+    def __init__(
+        self,
+        rows: Sequence[int],
+        parents: Sequence[KeysValues],
+        sharing: Sequence[bool],
+        buffer: BatchBuffer,
+    ) -> None:
+        super().__init__(rows, parents, sharing, buffer)
+        self.rooms = ROOMS.setdefault(buffer, {})
+
     def _child(self, row: int, joint: Tensor, new: int) -> KeysValues:
         child = super()._child(row, joint, new)
-        rooms: dict[int, Tensor] = vars(self.contexts).setdefault("rooms", {})
         tokens = torch.cat(child.pieces(), dim=3)
-        if row not in rooms:
-            rooms[row] = torch.cat([tokens] * 8, dim=3)
-        view = rooms[row][..., : child.size, :]
+        if row not in self.rooms:
+            self.rooms[row] = torch.cat([tokens] * 8, dim=3)
+        view = self.rooms[row][..., : child.size, :]
         view.copy_(tokens)
         held = Held((), Block(view), child.size, child.first)
         return KeysValues._of(child._layout, len(child), held)
+
+
+class ViewingStep(Step):
+    working_type = ViewingRows
 
 
 class ViewingSession(SearchSession):

@@ -19,8 +19,8 @@ class InPlaceStep(Step):
     def _store(self) -> None:
         """The window was updated where it is stored; it is stored again under the child's key."""
         if isinstance(self.keys_values, KeysValues) and self._children is not None:
-            window = self.keys_values.clone()
-            self.contexts.manager.set_recur_cache(self._children[0], window)
+            (key,) = self.contexts.handles.keys(self._children)
+            self.contexts.manager.set_recur_cache(key, self.keys_values.clone())
 
 
 class InPlaceSession(SearchSession):

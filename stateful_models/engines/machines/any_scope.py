@@ -21,8 +21,8 @@ from spec.ops import ManagerOp, Op, Tier
 from spec.pool import PoolState
 from spec.profile import Profile
 from spec.sizing import Config
-from stateful_models.engines.check import AnyOp, AnyScope
 from stateful_models.engines.judge import Divergence, Judge, behind
+from stateful_models.engines.rows import AnyOp, AnyScope
 from stateful_models.engines.sample import MOODS, Mood, kind_of
 from stateful_models.scopes.beyond import beyond
 from stateful_models.scopes.manager import ManagerScope

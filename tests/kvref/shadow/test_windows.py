@@ -42,13 +42,12 @@ def searched(used: KVCacheManager[KeysValues]) -> list[Tensor]:
     session = SearchSession(used, rebuild, context_length=6, tokens_per_step=2)
     told = []
     for _ in range(3):
-        latents = torch.randn(ENVS, WIDTH)
-        session.root(range(ENVS), latents)
+        nodes = session.root(range(ENVS), torch.randn(ENVS, WIDTH)).nodes
         for _ in range(SIMULATIONS):
-            with session.step(range(ENVS), latents) as step:
-                append(torch.randn(ENVS, WIDTH), step.keys_values)
-                latents = append(torch.randn(ENVS, WIDTH), step.keys_values)
-                step.children(latents)
+            with session.step(nodes) as step:
+                actions = torch.randn(ENVS, WIDTH)
+                latents = append(append(actions, step.keys_values), step.keys_values)
+                nodes = step.children(actions, latents)
             told.append(latents)
     session.close()
     return told

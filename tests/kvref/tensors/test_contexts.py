@@ -34,7 +34,7 @@ def session(
 ) -> SearchSession:
     config = SimpleNamespace(game_segment_length=4, num_simulations=4)
     manager: KVCacheManager[KeysValues] = KVCacheManager(config, 3, ownership=ownership)
-    return SearchSession(manager, rebuild, context_length=LENGTH)
+    return SearchSession(manager, rebuild, context_length=LENGTH, keys=by_env_and_latent())
 
 
 def stored(searching: SearchSession, env: int) -> KeysValues:
@@ -87,7 +87,9 @@ def test_a_latent_may_be_a_number() -> None:
 
 def test_a_step_may_fill_the_whole_context() -> None:
     manager = session(lambda missing: []).manager
-    SearchSession(manager, lambda missing: [], context_length=2, tokens_per_step=2)
+    SearchSession(
+        manager, lambda missing: [], context_length=2, tokens_per_step=2, keys=by_env_and_latent()
+    )
 
 
 def sealed(size: int, capacity: int) -> KeysValues:
@@ -216,7 +218,10 @@ def test_a_child_holds_its_parents_tokens_and_the_new_ones(
         config, 2, ownership=ownership, recur_scope=scope
     )
     searching = SearchSession(
-        manager, lambda missing: [make(next(sizes)) for _ in missing.rows], context_length=LENGTH
+        manager,
+        lambda missing: [make(next(sizes)) for _ in missing.rows],
+        context_length=LENGTH,
+        keys=by_env_and_latent(),
     )
     children = LATENTS[1:] + 9
     with searching.step([0, 1], LATENTS[:2]) as batch:

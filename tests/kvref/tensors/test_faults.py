@@ -18,6 +18,7 @@ from kvref import KVCacheManager, Ownership
 from kvref.tensors import KeysValues, KVCache, Missing, SearchSession, Step, align, split
 from kvref.tensors.cache import Cache
 from tests.support.faults import Faults, every_point
+from tests.support.night import NIGHT
 
 CONFIG = SimpleNamespace(game_segment_length=2, num_simulations=2)
 
@@ -186,7 +187,7 @@ SEARCHES: dict[str, tuple[bool, Callable[[Searching], object]]] = {
 }
 
 
-@pytest.mark.parametrize("ownership", Ownership)
+@pytest.mark.parametrize("ownership", list(Ownership)[:: 1 if NIGHT else 3])
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_session_at_every_call_out(name: str, ownership: Ownership) -> None:
     entered, operation = SEARCHES[name]

@@ -15,7 +15,16 @@ from kvref import (
     SealedError,
 )
 from kvref.tensors import KeysValues
-from spec.profile import KVREF, Policy, Profile, copies
+from spec.profile import (
+    FIFO_COPY,
+    FIFO_COPY_BOTH,
+    KVREF,
+    LRU_REFERENCE,
+    PRIORITY_SEALED,
+    Policy,
+    Profile,
+    copies,
+)
 from stateful_models.bugs.tensors import POOLS
 from stateful_models.reference.tensor_pool import KvrefTensorPool
 from stateful_models.scopes.pool import PoolScope
@@ -23,8 +32,11 @@ from tests.support.exploring import explore_pool
 from tests.support.making import append, contents, same, storages, window
 from tests.support.night import NIGHT
 
+BY_DAY = (LRU_REFERENCE, FIFO_COPY, PRIORITY_SEALED, FIFO_COPY_BOTH)
+PROFILES = KVREF if NIGHT else BY_DAY  # each policy and each ownership
 
-@pytest.mark.parametrize("profile", KVREF, ids=lambda p: f"{p.policy.value}-{p.ownership.value}")
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda p: f"{p.policy.value}-{p.ownership.value}")
 def test_pools_of_windows_refine_the_specification(profile: Profile) -> None:
     """Every law of pools and heaps, R1 to R5 among them, on values whose contents are tensors."""
     for capacity in (1, 2):

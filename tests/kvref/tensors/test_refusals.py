@@ -19,6 +19,7 @@ from kvref.tensors import (
     SearchSession,
     align,
     attention_mask,
+    by_env_and_latent,
     hash_state,
     hash_states,
     salted_hash_state,
@@ -81,7 +82,9 @@ def session(
 ) -> SearchSession:
     config = SimpleNamespace(game_segment_length=4, num_simulations=4)
     manager: KVCacheManager[KeysValues] = KVCacheManager(config, 2, ownership=Ownership.SEALED)
-    return SearchSession(manager, rebuild, context_length=context, tokens_per_step=new)
+    return SearchSession(
+        manager, rebuild, context_length=context, tokens_per_step=new, keys=by_env_and_latent()
+    )
 
 
 def step(tokens: int, prune: bool = False, children: Tensor = LATENTS) -> None:
@@ -108,7 +111,7 @@ def no_children() -> None:
 
 def with_keys(keys: Sequence[int]) -> SearchSession:
     searching = session()
-    searching._contexts.keys = lambda envs, latents: keys
+    searching._contexts.handles.naming.keys = lambda envs, latents: keys
     return searching
 
 

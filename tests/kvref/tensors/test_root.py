@@ -67,7 +67,7 @@ class Searching:
         return self.made([filled(float(one)) for one in missing.latents])
 
     def root(self, envs: Sequence[int], latents: Sequence[int]) -> tuple[Source, ...]:
-        return self.search.root(envs, LATENTS[list(latents)])
+        return self.search.root(envs, LATENTS[list(latents)]).sources
 
     def simulate(self, envs: Sequence[int], latents: Sequence[int]) -> None:
         parents = LATENTS[list(latents)]
@@ -274,13 +274,15 @@ def test_who_is_refused_is_asked_nothing() -> None:
         step.children(LATENTS[:1] + 7)
     assert one.asked == ["keys"]
     one.search.close()
-    other = SearchSession(one.pools, one.rebuild, context_length=6, tokens_per_step=1)
+    other = SearchSession(
+        one.pools, one.rebuild, context_length=6, tokens_per_step=1, keys=by_env_and_latent()
+    )
     one.asked.clear()
     for envs in ([0], [9]):
         with pytest.raises(KVCacheValueError, match="serves another session"):
             one.root(envs, [0])
     assert one.asked == []
-    assert other.root([0], LATENTS[:1]) == (Source.REBUILT,)
+    assert other.root([0], LATENTS[:1]).sources == (Source.REBUILT,)
 
 
 def test_rows_without_room_are_refused_before_they_are_rebuilt() -> None:

@@ -106,7 +106,7 @@ def rebuilt(missing: Missing) -> list[KeysValues]:
 
 
 def session(ownership: Ownership = Ownership.SEALED, **arguments: object) -> SearchSession:
-    options: dict[str, object] = {"context_length": 6, **arguments}
+    options: dict[str, object] = {"context_length": 6, "keys": by_env_and_latent(), **arguments}
     return SearchSession(manager(ownership), rebuilt, **options)  # type: ignore[arg-type]  # by name
 
 
@@ -128,7 +128,7 @@ def simulate(searching: SearchSession, children: Tensor | None, tokens: int = 2)
 
 def test_a_search_by_hand() -> None:
     searching = session()
-    assert searching.root([0, 1], LATENTS) == (Source.REBUILT, Source.REBUILT)
+    assert searching.root([0, 1], LATENTS).sources == (Source.REBUILT, Source.REBUILT)
     with searching.step([0, 1], LATENTS) as batch:
         assert batch.sources == (Source.INIT, Source.INIT)
         assert batch.lengths == (3, 3)
@@ -146,7 +146,7 @@ def test_a_search_by_hand() -> None:
         assert batch.sources == (Source.REBUILT,)
         grow(batch.keys_values)
         batch.children(LATENTS[:1] + 100)
-    assert searching.root([0, 1], LATENTS) == (Source.INIT, Source.INIT)
+    assert searching.root([0, 1], LATENTS).sources == (Source.INIT, Source.INIT)
     assert len(searching.manager.recur_pool) == 0
 
 
@@ -157,9 +157,9 @@ def test_roots_that_follow_from_roots() -> None:
         assert batch.sources == (Source.INIT, Source.INIT)
         grow(batch.keys_values)
         batch.children(LATENTS + 1)
-    assert searching.root([0, 1], LATENTS + 1) == (Source.INIT, Source.INIT)
+    assert searching.root([0, 1], LATENTS + 1).sources == (Source.INIT, Source.INIT)
     searching.end_episode(0)
-    assert searching.root([0, 1], LATENTS + 1) == (Source.REBUILT, Source.INIT)
+    assert searching.root([0, 1], LATENTS + 1).sources == (Source.REBUILT, Source.INIT)
 
 
 def test_keys_by_environment() -> None:
@@ -271,8 +271,9 @@ def test_what_is_not_several_is_refused() -> None:
     searching = session()
     for envs in (None, 0):
         with pytest.raises(KVCacheError, match="env_ids"):
-            searching.root(envs, LATENTS)  # type: ignore[arg-type]  # wrong on purpose
-    nothing = SearchSession(manager(Ownership.SEALED), lambda missing: None, context_length=6)  # type: ignore[arg-type,return-value]  # wrong on purpose
+            searching.root(envs, LATENTS)  # type: ignore[call-overload]  # wrong on purpose
+    nothing = session()
+    nothing._contexts.rebuild = lambda missing: None  # type: ignore[assignment,return-value]  # wrong on purpose
     with pytest.raises(KVCacheError, match="rebuild"):
         nothing.root([0, 1], LATENTS)
 
@@ -308,7 +309,9 @@ def test_rebuilt_windows_stay_the_callers(ownership: Ownership) -> None:
         made.extend(rebuilt(missing))
         return made[-len(missing.rows) :]
 
-    searching = SearchSession(manager(ownership), rebuild, context_length=6)
+    searching = SearchSession(
+        manager(ownership), rebuild, context_length=6, keys=by_env_and_latent()
+    )
     searching.root([0, 1], LATENTS)
     for kv in made:
         assert not kv.sealed
@@ -330,7 +333,9 @@ def test_rebuilt_windows_say_where_they_begin() -> None:
             made.append(kv)
         return made
 
-    searching = SearchSession(manager(Ownership.SEALED), rebuild, context_length=6)
+    searching = SearchSession(
+        manager(Ownership.SEALED), rebuild, context_length=6, keys=by_env_and_latent()
+    )
     searching.root([0, 1], LATENTS)
     with searching.step([0, 1], LATENTS) as batch:
         assert batch.firsts == (10, 11)
@@ -345,7 +350,9 @@ def test_long_rebuilt_windows_are_cut() -> None:
     def rebuild(missing: Missing) -> list[KeysValues]:
         return [window(9, capacity=9, seed=row) for row in missing.rows]
 
-    searching = SearchSession(manager(Ownership.SEALED), rebuild, context_length=6)
+    searching = SearchSession(
+        manager(Ownership.SEALED), rebuild, context_length=6, keys=by_env_and_latent()
+    )
     searching.root([0, 1], LATENTS)
     stored = searching.manager.init_pools[0].peek(next(iter(searching.manager.init_pools[0])))
     assert stored is not None
@@ -365,7 +372,10 @@ def test_long_rebuilt_windows_are_cut() -> None:
 )
 def test_wrong_rebuilding_is_refused(windows: "type[list[KeysValues]]") -> None:
     searching = SearchSession(
-        manager(Ownership.SEALED), lambda missing: windows(), context_length=6
+        manager(Ownership.SEALED),
+        lambda missing: windows(),
+        context_length=6,
+        keys=by_env_and_latent(),
     )
     with pytest.raises(KVCacheError):
         searching.step([0, 1], LATENTS).__enter__()
@@ -393,7 +403,7 @@ def test_bad_arguments_are_refused() -> None:
         with pytest.raises(KVCacheError):
             searching.step(envs, latents)
     with pytest.raises(KVCacheValueError, match="list"):
-        searching.root([0, 1], [[1.0], [2.0]])  # type: ignore[arg-type]  # wrong on purpose
+        searching.root([0, 1], [[1.0], [2.0]])  # type: ignore[call-overload]  # wrong on purpose
 
 
 def test_the_buffer_is_used_again() -> None:
@@ -429,7 +439,9 @@ def searching(
     sizes = SimpleNamespace(game_segment_length=size, num_simulations=size)
     pools: KVCacheManager[KeysValues] = KVCacheManager(sizes, envs, ownership=ownership)
 
-    return SearchSession(pools, histories(history), context_length=6, tokens_per_step=1)
+    return SearchSession(
+        pools, histories(history), context_length=6, tokens_per_step=1, keys=by_env_and_latent()
+    )
 
 
 def one_token(rows: int, value: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -501,7 +513,7 @@ def test_rows_that_one_key_cannot_tell_apart_are_refused() -> None:
             refused()
         assert snapshot(search) == before
     alike = searching(Ownership.SEALED, history=lambda row: 5.0)
-    assert alike.root([0, 0], latents) == (Source.REBUILT,) * 2
+    assert alike.root([0, 0], latents).sources == (Source.REBUILT,) * 2
     with torch.no_grad(), alike.step([0, 0], latents) as step:
         step.keys_values[0].update(*one_token(2))
         step.children(torch.tensor([[1.0] * 3, [2.0] * 3]))
@@ -514,7 +526,7 @@ def test_more_rows_than_a_pool_holds_are_refused() -> None:
         search.root([0] * 6, latents)
     with pytest.raises(KVCacheValueError, match="6 rows at once do not fit into pool 'recur' of 2"):
         search.step([0] * 6, latents).__enter__()
-    assert search.root([0, 0], latents[:2]) == (Source.REBUILT,) * 2
+    assert search.root([0, 0], latents[:2]).sources == (Source.REBUILT,) * 2
 
 
 def test_rebuilt_parents_are_not_stored_and_need_no_room() -> None:
@@ -535,7 +547,7 @@ def test_a_manager_serves_one_session_at_a_time() -> None:
     search.root([0, 1], latents)
 
     def another() -> SearchSession:
-        return SearchSession(search.manager, rebuilt, context_length=6)
+        return SearchSession(search.manager, rebuilt, context_length=6, keys=by_env_and_latent())
 
     with pytest.raises(KVCacheValueError, match="serves another session"):
         another()
@@ -551,7 +563,7 @@ def test_a_manager_serves_one_session_at_a_time() -> None:
     with pytest.raises(KVCacheValueError, match="not closed: clear_all"):
         another()
     search.manager.clear_all()
-    assert another().root([0, 1], latents) == (Source.REBUILT,) * 2
+    assert another().root([0, 1], latents).sources == (Source.REBUILT,) * 2
 
 
 def test_a_root_in_an_open_step_is_refused() -> None:
@@ -605,12 +617,14 @@ def test_a_call_keeps_all_that_it_stores(policy: EvictionStrategy) -> None:
     pools: KVCacheManager[KeysValues] = KVCacheManager(
         sizes, 1, ownership=Ownership.SEALED, eviction_strategy=policy
     )
-    search = SearchSession(pools, histories(), context_length=6, tokens_per_step=1)
+    search = SearchSession(
+        pools, histories(), context_length=6, tokens_per_step=1, keys=by_env_and_latent()
+    )
     roots = torch.arange(9.0).view(9, 1)
     for root in (0, 1):
         search.root([0], roots[root : root + 1])
     oldest = next(iter(pools.init_pools[0]))
-    assert search.root([0, 0], roots[[0, 5]]) == (Source.INIT, Source.REBUILT)
+    assert search.root([0, 0], roots[[0, 5]]).sources == (Source.INIT, Source.REBUILT)
     assert oldest in pools.init_pools[0]
     for children in ([1, 2], [1, 3], [3, 1]):
         with torch.no_grad(), search.step([0, 0], roots[[0, 5]]) as step:
@@ -624,7 +638,7 @@ def test_a_step_of_a_closed_session_is_refused() -> None:
     search, latents = searching(Ownership.SEALED), torch.arange(4.0).view(2, 2)
     step = search.step([0, 1], latents)
     search.close()
-    later = SearchSession(search.manager, rebuilt, context_length=6)
+    later = SearchSession(search.manager, rebuilt, context_length=6, keys=by_env_and_latent())
     with pytest.raises(KVCacheValueError, match="serves another session"):
         step.__enter__()
     later.close()

@@ -7,8 +7,9 @@ import pytest
 
 from tests.support.command import Ran, kvref, result
 
-SMALL = ("--scope=small", "--jobs=1", "--policy=fifo", "--ownership=sealed")
-BROKEN = ("check", "tests.support.adapters:Broken", "--scope=small", "--jobs=1")
+QUICK = ("--scope=small", "--jobs=1", "--length=10")
+SMALL = (*QUICK, "--policy=fifo", "--ownership=sealed")
+BROKEN = ("check", "tests.support.adapters:Broken", *QUICK)
 RIGHT = ("check", *SMALL)
 
 
@@ -112,7 +113,7 @@ def test_windows_batches_keys_and_sessions_are_checked_too(tmp_path: Path) -> No
     [
         BROKEN,
         ("isolate", "--depth=2"),
-        ("isolate", "stateful_models.bugs.caches.shared_cursor:SharedCursor"),
+        ("isolate", "stateful_models.bugs.caches.shared_cursor:SharedCursor", "--keys=1"),
     ],
 )
 def test_forty_columns_lose_nothing(

@@ -10,7 +10,7 @@ import pytest
 
 from spec.ops import Get, Op, Response, Set
 from spec.pool import PoolState, find, step
-from spec.profile import FIFO_COPY, FIFO_REFERENCE, KVREF, LRU_REFERENCE, Profile
+from spec.profile import FIFO_REFERENCE, KVREF, LRU_REFERENCE, PRIORITY_COPY, Profile
 from stateful_models.bugs.caches.ring import UpdateMoves
 from stateful_models.bugs.caches.untouched_by_hit import UntouchedByHit
 from stateful_models.engines.explore import Explorer
@@ -55,7 +55,7 @@ def test_situation_that_cannot_occur_is_reported() -> None:
 
 
 def test_several_processes_give_the_same_result() -> None:
-    scope = PoolScope(FIFO_COPY, 3, keys=4, objects=2)
+    scope = PoolScope(PRIORITY_COPY, 2, keys=3, objects=1)
     alone = explore_pool(scope)
     wrong = PoolScope(LRU_REFERENCE, 2, keys=3, objects=2)
     found = explore_pool(wrong, UntouchedByHit)

@@ -22,7 +22,7 @@ from tests.support.night import NIGHT
 MOVES = Target("m:UpdateMoves", UpdateMoves, None, UpdateMoves.profiles, False)
 TWICE = Target("m:LookupCountsTwice", None, LookupCountsTwice, LookupCountsTwice.profiles)
 LEAST = "tests.support.adapters:CachetoolsLru"  # one part to fuzz
-EACH = 60 if NIGHT else 30  # examples
+EACH = 60 if NIGHT else 12  # examples
 RING = "stateful_models.bugs.caches.ring:UpdateMoves"
 
 
@@ -50,7 +50,8 @@ def test_what_one_subject_failed_is_not_replayed_for_another(tmp_path: Path) -> 
 
 
 def test_of_a_manager_its_pools_and_itself_are_fuzzed(tmp_path: Path) -> None:
-    told = {part.kind: run(TWICE.name, part, 0, Store(tmp_path), 20) for part in parts(TWICE)}
+    most, store = 20 if NIGHT else 8, Store(tmp_path)
+    told = {part.kind: run(TWICE.name, part, 0, store, most) for part in parts(TWICE)}
     assert [kind for kind, ran in told.items() if ran.found] == ["manager"]
     assert told.keys() == {"init pool", "recur pool", "wm pool", "manager"}
 
@@ -71,8 +72,8 @@ def test_kvref_passes_and_every_situation_occurs(tmp_path: Path) -> None:
 
 def test_seeds_differ_and_repeat(tmp_path: Path) -> None:
     """Not derandomised, wherever it runs; the same seed does the same again."""
-    part = parts(KVREF)[0]
-    told = [run("kvref", part, number, Store(tmp_path), 10).coverage for number in (1, 2, 1)]
+    part, most = parts(KVREF)[0], 10 if NIGHT else 4
+    told = [run("kvref", part, number, Store(tmp_path), most).coverage for number in (1, 2, 1)]
     assert told[0].operations == told[2].operations != told[1].operations
 
 

@@ -11,6 +11,7 @@ from stateful_models.bugs.methods.tensors import random_keys
 from stateful_models.engines.keys import confused, pairs
 from stateful_models.reference.keys import KvrefKeys
 from stateful_models.subjects.keys import KeySubject
+from tests.support.night import NIGHT
 
 MADE_OF: dict[str, Callable[[Sequence[int]], Sequence[int]]] = {
     "a flag": lambda salt: [int(bool(n)) for n in salt],
@@ -60,7 +61,7 @@ def first_broken(subject: KeySubject) -> tuple[str, ...]:
     return next(filter(None, map(keys_broken, pairs(subject))), ())
 
 
-@pytest.mark.parametrize("name", MADE_OF)
+@pytest.mark.parametrize("name", list(MADE_OF)[:: 1 if NIGHT else 3])
 def test_salts_that_are_made_into_others_are_found(name: str) -> None:
     assert first_broken(keys_with(MADE_OF[name])()) == ("K3",)
 

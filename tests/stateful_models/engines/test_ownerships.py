@@ -24,6 +24,9 @@ from tests.support.copying import (
     LendsYours,
 )
 from tests.support.exploring import explore_pool
+from tests.support.night import NIGHT
+
+OBJECTS = 2 if NIGHT else 1
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,7 @@ from tests.support.exploring import explore_pool
     ],
 )
 def test_conforms(subject: type[PoolSubject], profile: Profile) -> None:
-    report = explore_pool(PoolScope(profile, 2, keys=3, objects=2), subject)
+    report = explore_pool(PoolScope(profile, 2, keys=3, objects=OBJECTS), subject)
     assert report.divergence is None
     assert report.missing == frozenset()
 
@@ -59,6 +62,6 @@ def test_conforms(subject: type[PoolSubject], profile: Profile) -> None:
     ],
 )
 def test_is_broken(subject: type[PoolSubject], profile: Profile, law: str) -> None:
-    report = explore_pool(PoolScope(profile, 2, keys=3, objects=2), subject)
+    report = explore_pool(PoolScope(profile, 2, keys=3, objects=OBJECTS), subject)
     assert report.divergence is not None
     assert law in report.divergence.laws

@@ -2,18 +2,18 @@
 
 from functools import cache, partial
 
-from spec.ops import Clear, Op, Set, Tier
+from spec.ops import Clear, Get, Key, Op, Set, Tier
 from spec.pool import PoolState
 from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
 from stateful_models.bugs.caches.graveyard import Graveyard
 from stateful_models.engines.judge import Divergence, first_divergence
-from stateful_models.engines.sample import sample
+from stateful_models.engines.sample import LONG, Sampled, Setting, sample, whole
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.pool import PoolSubject
-from stateful_models.subjects.pool_of_manager import PoolOfManager
+from stateful_models.subjects.pool_of_manager import pool_of_manager
 from tests.support.exploring import explore_pool
 from tests.support.night import NIGHT
 
@@ -100,8 +100,26 @@ class IgnoresUpdates(KvrefManager):
 def test_a_managers_own_pools_are_held_to_the_pool_laws() -> None:
     scope = PoolScope(FIFO_REFERENCE, 2, keys=3, objects=2) if NIGHT else ONE
     for tier in (Tier.INIT, Tier.RECUR):
-        right = partial(PoolOfManager, KvrefManager, tier)
+        right = pool_of_manager(KvrefManager, tier)
         assert explore_pool(scope, right).divergence is None
-        found = explore_pool(scope, partial(PoolOfManager, IgnoresUpdates, tier)).divergence
+        found = explore_pool(scope, pool_of_manager(IgnoresUpdates, tier)).divergence
         assert found is not None
         assert [type(op) for op in found.history[:2]] == [Set, Set]
+
+
+def test_one_long_history_is_enough_and_short_ones_are_compared() -> None:
+    """What takes a minute to cut down is cut down once."""
+    scope = PoolScope(FIFO_REFERENCE, 1, 2, 1)
+    setting: Setting[PoolState, Op] = Setting(scope, partial(scope.build, KvrefPool))
+
+    def found(operations: int) -> Sampled[PoolState, Op]:
+        history: tuple[Op, ...] = (Get(Key(0)),) * operations
+        state = scope.initial()
+        return Sampled(10, setting, Divergence(history, None, None, state, None, ()))
+
+    nothing: Sampled[PoolState, Op] = Sampled(10)
+    several = [nothing, found(9), found(4), nothing]
+    assert whole(iter(several)) == found(4)._replace(tried=40)
+    asked = iter([nothing, found(LONG + 1), found(4)])
+    assert whole(asked) == found(LONG + 1)._replace(tried=20)
+    assert next(asked) == found(4), "nobody asked for it"

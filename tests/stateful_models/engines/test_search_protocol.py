@@ -11,7 +11,7 @@ from kvref import KVCachePool, KVCacheValueError
 from spec.laws import search_broken
 from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
 from spec.search_laws import SEARCH
-from spec.search_nodes import Keying
+from spec.search_nodes import Keying, Latents
 from spec.search_state import SearchClient
 from spec.sizing import Config, capacities
 from stateful_models.cli.main import app
@@ -29,7 +29,8 @@ from stateful_models.reports.searches import (
 from stateful_models.scopes.searches import SearchScope
 from tests.support.night import NIGHT
 
-INSTANCES = [(e, n, scope) for e in (1, 2, 3) for n in range(1, 7) for scope in RecurScope]
+SIMULATIONS = range(1, 7) if NIGHT else (1, 2, 4)
+INSTANCES = [(e, n, scope) for e in (1, 2, 3) for n in SIMULATIONS for scope in RecurScope]
 
 
 @pytest.mark.parametrize(("envs", "simulations", "scope"), INSTANCES)
@@ -85,6 +86,29 @@ def test_states_where_episodes_end_and_weights_change() -> None:
     assert told.broken == {}
 
 
+def test_states_of_searches_of_some_environments() -> None:
+    """Two environments, one search of one simulation of one action.
+
+    Start; a root of either or both; of one its simulation; of both either simulation or both at
+    once, and after either the other's, which after the first's is what both at once lead to.
+    """
+    told = explore_searches(SearchScope(SearchClient(2), 1, 1, 2, actions=1, subsets=True))
+    assert told.states == 1 + 3 + 2 * 1 + 3 + 1
+    assert told.transitions == 3 + 2 * 1 + 3 + 2
+    assert told.broken == {}
+
+
+def test_states_of_roles_and_replayed_roots() -> None:
+    """Roots alone: of either role, or replayed by the second from two places, there or after a
+    step; each of those may be followed by any. From a replayed root the next one leads to where the
+    recording leads a step later."""
+    client = SearchClient(1, roles=2)
+    told = explore_searches(SearchScope(client, 0, 1, 1, searches=2, replays=2))
+    assert told.states == 1 + 6 + 6 * 6 - 2
+    assert told.transitions == 6 + 6 * 6
+    assert told.broken == {}
+
+
 def test_an_init_pool_of_none_is_no_pool() -> None:
     with pytest.raises(KVCacheValueError, match="pool_size must be at least 1, not 0"):
         KVCachePool(0)
@@ -115,7 +139,9 @@ def test_without_clearing_seed_is_too_small_but_for_lru(policy: Policy, least: l
 
 LENGTHS = {  # steps of the shortest search: a root, then ...
     "REFERENCE, and the model writes in place": 3,  # a node is visited twice
-    "a key shared by two histories of one environment": 4,  # child, its child, child again
+    "keys of latents, equal everywhere": 3,  # a child, looked up: init has the root by its key
+    "keys of latents, equal after the same action": 4,  # child, its child, child again
+    "keys of latents, two roles": 5,  # both search once, the first looks its root up
     "a key shared by two environments": 3,  # both store, one looks up
     "recur two entries less than S1 needs; a miss goes on from the latest step alone": 4,
     "recur not cleared; keys come again, a child that is there is not computed again": 7,
@@ -184,7 +210,9 @@ def test_the_command_prints_formula_and_searches(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_wrong_expectation_is_told_by_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = (Case("not so", replace(BASE, client=SearchClient(1, Keying.STATE)), True),)
+    wrong = (
+        Case("not so", replace(BASE, client=SearchClient(1, Keying.LATENT, Latents.LATEST)), True),
+    )
     monkeypatch.setattr("stateful_models.cli.search.CASES", wrong)
     monkeypatch.setattr("stateful_models.cli.search.UNCLEARED", (1, 2))
     told = CliRunner().invoke(app, ["search", "--envs", "1", "--simulations", "1"])

@@ -10,6 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from kvref.tensors import KeysValues
 from stateful_models.engines.machines.profiles import CI, NIGHTLY, chosen
 from stateful_models.engines.machines.windows import WindowMachine
+from tests.support.night import NIGHT
 
 FINDING = settings(CI, phases=(Phase.generate,), report_multiple_bugs=False)
 """Until something is found; the shortest such history is of no interest here."""
@@ -26,7 +27,9 @@ def on(device: str, kind: type[KeysValues] = KeysValues) -> type[WindowMachine]:
 
 
 def test_windows_refine_the_specification(device: str) -> None:
-    run_state_machine_as_test(on(device), settings=chosen())
+    """By day a third of the examples: windows are explored besides."""
+    day = settings(CI, max_examples=20)
+    run_state_machine_as_test(on(device), settings=chosen() if NIGHT else day)
 
 
 def test_nightly_runs() -> None:

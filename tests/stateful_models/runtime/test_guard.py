@@ -437,14 +437,12 @@ def test_a_session_may_use_the_manager(sample: int) -> None:
 
     session = SearchSession(manager, rebuild, context_length=8, tokens_per_step=2)
     for _ in range(4):
-        latents = torch.randn(2, 4)
-        session.root([0, 1], latents)
+        nodes = session.root([0, 1], torch.randn(2, 4)).nodes
         for _ in range(3):
-            with session.step([0, 1], latents) as step:
+            with session.step(nodes) as step:
                 for layer in step.keys_values:
                     layer.update(torch.randn(2, 1, 2, 4), torch.randn(2, 1, 2, 4))
-                latents = torch.randn(2, 4)
-                step.children(latents)
+                nodes = step.children(torch.randn(2, 4), torch.randn(2, 4))
     told = guard_of(manager)
     assert told is not None
     assert told.judged > 20

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from spec.profile import KVREF, RecurScope
+from spec.profile import KVREF, PRIORITY_REFERENCE, Policy, Profile, RecurScope, copies
 from stateful_models.engines.sample import PARTS, Sampling, parted
 from stateful_models.scopes.beyond import MOST, MOST_OF_A_MANAGER, beyond
 from stateful_models.scopes.presets import PRESETS, ScopeName, manager_scopes, pool_scopes
@@ -22,6 +22,17 @@ def test_every_pool_of_every_scope_evicts(name: ScopeName, recur: RecurScope) ->
             for scope in manager_scopes(name, profile, first):
                 assert scope.keys > max(scope.sizes), scope.label
         assert all(one.keys > one.capacity for one in pool_scopes(name, profile))
+
+
+def test_a_black_box_with_priorities_has_one_object_where_there_are_most_states() -> None:
+    def objects(profile: Profile, shown: bool) -> list[int]:
+        return [one.objects for one in pool_scopes(ScopeName.DEFAULT, profile, shown)]
+
+    assert objects(PRIORITY_REFERENCE, shown=True) == [3, 3, 2]
+    assert objects(PRIORITY_REFERENCE, shown=False) == [3, 3, 1]
+    for profile in KVREF:
+        if profile.policy is not Policy.PRIORITY or copies(profile):
+            assert objects(profile, shown=True) == objects(profile, shown=False)
 
 
 def test_beyond_is_as_large_as_is_asked_and_evicts() -> None:
@@ -49,3 +60,4 @@ def test_the_readme_says_how_many_histories() -> None:
     for name, preset in PRESETS.items():
         (row,) = [line for line in told.splitlines() if line.startswith(f"| `{name}` |")]
         assert f"| {preset.histories} of {preset.length}" in row
+        assert row.endswith(f" ({preset.blind:,}) |")

@@ -32,3 +32,18 @@ def recomputed(model: WorldModel, chunks: Sequence[Tensor], capacity: int) -> Ou
     mask = visible([len(chunk) for chunk in chunks], capacity).to(model.device)[None, None]
     positions = torch.arange(x.shape[1], device=model.device)[None]
     return model.run(x, positions, mask)
+
+
+def left_of(chunks: Sequence[Tensor], capacity: int) -> Tensor:
+    """The tokens that are left when this history has been appended chunk by chunk."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk) - drop(capacity, size, len(chunk))
+    return torch.cat(tuple(chunks))[-size:]
+
+
+def afresh(model: WorldModel, chunks: Sequence[Tensor], capacity: int) -> Outputs:
+    """The predictions at the tokens that are left, as though nothing had come before them."""
+    x = left_of(chunks, capacity)[None]
+    mask = torch.ones(1, 1, x.shape[1], x.shape[1], dtype=torch.bool, device=model.device).tril()
+    return model.run(x, torch.arange(x.shape[1], device=model.device)[None], mask)

@@ -1,11 +1,23 @@
 """A real search by a real model: every prediction is the one that a whole history gives."""
 
+from itertools import product
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from kvref import EvictionStrategy, IntegrityError, KVCacheManager, KVCachePool, Ownership
-from kvref.tensors import KeysValues, Source
+from kvref.tensors import (
+    KeysValues,
+    Positions,
+    SearchSession,
+    Source,
+    Working,
+    by_env_and_latent,
+)
 from stateful_models.bugs.tensors.stores_views import ViewingSession
+from tests.support.night import NIGHT
 from tests.system.model.agent import Agent, Prediction, deviation
 from tests.system.model.oracle import recomputed
 from tests.system.model.transformer import WorldModel
@@ -39,13 +51,18 @@ def play(agent: Agent) -> list[Prediction]:
     return seen
 
 
-@pytest.mark.parametrize("ownership", Ownership)
-@pytest.mark.parametrize("rope", [False, True], ids=["absolute", "rope"])
-@pytest.mark.parametrize("recur", [SIMULATIONS, 3], ids=["room for all", "misses"])
+EVERY = list(product(Ownership, (False, True), (SIMULATIONS, 3)))
+BY_DAY = [one for number, one in enumerate(EVERY) if number % 5 in (0, 3)]
+
+
+@pytest.mark.parametrize(("ownership", "rope", "recur"), EVERY if NIGHT else BY_DAY)
 def test_every_prediction_is_the_oracles(
     ownership: Ownership, rope: bool, recur: int, device: str
 ) -> None:
-    """Three environments, 12 simulations a search, three searches, contexts of 7 tokens."""
+    """Three environments, 12 simulations a search, three searches, contexts of 7 tokens.
+
+    By day in some modes: each ownership, each of both embeddings, room for all and misses.
+    """
     model = WorldModel(rope, torch.float64, device)
     seen = play(Agent(model, manager(ownership, 3, recur), context_length=7))
     assert len(seen) == 3 * 3 * (SIMULATIONS + 1)
@@ -55,6 +72,51 @@ def test_every_prediction_is_the_oracles(
     sources = {one.source for one in seen}
     assert {Source.INIT, Source.RECUR} <= sources
     assert (Source.REBUILT in sources) == (recur < SIMULATIONS)
+
+
+@pytest.mark.parametrize("ownership", Ownership)
+@pytest.mark.parametrize("recur", [SIMULATIONS, 3], ids=["room for all", "misses"])
+def test_positions_may_be_counted_from_the_oldest_token_that_is_left(
+    ownership: Ownership, recur: int, device: str
+) -> None:
+    """Learned positions: every prediction is that of the tokens that are left, run afresh."""
+    model = WorldModel(False, torch.float64, device)
+    pools = manager(ownership, 3, recur)
+    seen = play(Agent(model, pools, context_length=7, positions=Positions.WINDOW))
+    assert max(one.error for one in seen) < 1e-12
+    assert max(one.depth for one in seen) > 4, "deep enough to lose tokens"
+
+
+def test_tokens_that_are_not_written_anew_are_told(device: str) -> None:
+    """The oracle of that scheme is no rubber stamp."""
+
+    class Lazy(Agent):
+        def rebase(self, batch: Working, dropped: Tensor) -> None:
+            pass
+
+    model = WorldModel(False, torch.float64, device)
+    pools = manager(Ownership.SEALED, 3, SIMULATIONS)
+    seen = play(Lazy(model, pools, context_length=7, positions=Positions.WINDOW))
+    assert max(one.error for one in seen) > 1e-3
+
+
+class ByLatent(SearchSession):
+    """Asked for nodes, it looks their latents up."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named, keys=by_env_and_latent())
+
+
+@pytest.mark.parametrize("rope", [False, True], ids=["absolute", "rope"])
+def test_equal_latents_are_no_equal_nodes(rope: bool, device: str) -> None:
+    """A dynamics head that starts at zero: chained keys tell the nodes apart; keys of latents give
+    most of them another's context."""
+    model = WorldModel(rope, torch.float64, device, zero=True)
+    seen = play(Agent(model, manager(Ownership.SEALED, 3, SIMULATIONS), context_length=7))
+    assert max(one.error for one in seen) < 1e-12
+    pools = manager(Ownership.SEALED, 1, SIMULATIONS)
+    wrong = play(Agent(model, pools, context_length=7, session=ByLatent))
+    assert max(one.error for one in wrong) > 1e-3
 
 
 def test_a_session_that_stores_views_predicts_wrongly() -> None:

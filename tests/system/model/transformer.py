@@ -55,9 +55,12 @@ class Attention(nn.Module):
 
 
 class WorldModel(nn.Module):
-    """Learned absolute positions, or RoPE. Predicts policy, value and the next latent state."""
+    """Learned absolute positions, or RoPE. Predicts policy, value and the next latent state; with a
+    dynamics head that starts at `zero`, one and the same for all nodes."""
 
-    def __init__(self, rope: bool, dtype: torch.dtype, device: str, seed: int = 0) -> None:
+    def __init__(
+        self, rope: bool, dtype: torch.dtype, device: str, seed: int = 0, *, zero: bool = False
+    ) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -71,6 +74,9 @@ class WorldModel(nn.Module):
             self.actions = nn.Parameter(torch.randn(ACTIONS, WIDTH))
             self.policy, self.value = nn.Linear(WIDTH, ACTIONS), nn.Linear(WIDTH, 1)
             self.latent = nn.Linear(WIDTH, WIDTH)
+        if zero:
+            nn.init.zeros_(self.latent.weight)
+            nn.init.zeros_(self.latent.bias)
         self.to(device, dtype).requires_grad_(False)
         self.dtype, self.device = dtype, device
 

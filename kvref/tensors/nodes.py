@@ -1,0 +1,167 @@
+"""Nodes of a search, and how they are named: by their histories, or by their latents."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import SupportsIndex
+
+import torch
+import xxhash
+from torch import Tensor
+
+from kvref.arguments import as_integer, as_key, as_tuple
+from kvref.errors import KVCacheTypeError, KVCacheValueError, show
+from kvref.tensors.hashing import hash_states, row_bytes, salted_hash_states
+
+Keys = Callable[[tuple[int, ...], Tensor], Sequence[int]]
+"""(environment ids, latents) -> a key for each row: names that nodes with equal latents share."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A handle: the node of a search under whose name its context is stored.
+
+    S4: two nodes with equal keys have equal histories, but for a collision of 128 bits; with keys
+    of latents, as far as equal latents mean that. `SearchSession.root` and `Step.children` make
+    handles; keep them where your tree keeps its nodes. Equal and hashed by environment and key.
+
+    Attributes:
+        env_id: its environment.
+        key: its name.
+        appended: what led to it from its parent, a row of each tensor: an action, an observation,
+            say; the last is its latent state.
+        parent: where the session keeps a record (`tokens=True`), what it was appended to.
+        outputs: what the model made of it, if the session was told.
+    """
+
+    env_id: int
+    key: int
+    appended: tuple[Tensor, ...] = field(default=(), repr=False)
+    parent: "Node | None" = field(default=None, repr=False)
+    outputs: object = field(default=None, repr=False)
+    made_of: bytes = field(default=b"", repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and (self.env_id, self.key) == (other.env_id, other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.env_id, self.key))
+
+    @property
+    def latent(self) -> Tensor:
+        """Its latent state, a row of what was appended last."""
+        return self.appended[-1]
+
+    def history(self) -> tuple[tuple[Tensor, ...], ...]:
+        """What was appended, from the first root on, where the session keeps a record of it."""
+        chain, node = list[tuple[Tensor, ...]](), self
+        while node.parent is not None:
+            chain.append(node.appended)
+            node = node.parent
+        return (node.appended, *reversed(chain))
+
+
+def by_latent(env_ids: tuple[int, ...], latents: Tensor) -> Sequence[int]:
+    """Keys of the latents alone: environments with equal latents share an entry (M5)."""
+    return hash_states(latents)
+
+
+def by_env_and_latent(version: int = 0) -> Keys:
+    """Keys that no two environments share, nor two versions of the weights.
+
+    Nodes of one environment with equal latents share an entry, whatever their histories: S2 holds
+    only where there are none. Fresh networks, and heads that start at zero, make many.
+    """
+
+    def keys(env_ids: tuple[int, ...], latents: Tensor) -> Sequence[int]:
+        return salted_hash_states(latents, [(env, version) for env in env_ids])
+
+    return keys
+
+
+class Naming:
+    """How a session names nodes: a chained key is the hash of the parent's and of what was appended
+    to it, of a root its environment's and role's; else a key is of the latents alone.
+
+    Args: as `SearchSession`.
+    """
+
+    def __init__(self, keys: Keys | None, role: SupportsIndex, tokens: bool, verify: bool) -> None:
+        if keys is not None and not callable(keys):
+            raise KVCacheTypeError(f"keys must be callable, not {show(keys)}")
+        self.keys, self.role = keys, as_integer(role, "role")
+        self.tokens, self.verify = tokens, verify
+        self.version = 0
+
+    def stored_under(self, node: Node) -> int:
+        """The key of a node's entry: chained keys name the weights as well."""
+        if self.keys is not None:
+            return node.key
+        return xxhash.xxh3_128_intdigest(f"weights {self.version} of {node.key:x}".encode())
+
+    def roots(
+        self, envs: tuple[int, ...], latents: Tensor, ids: Sequence[int] | None = None
+    ) -> tuple[Node, ...]:
+        """Of episodes that begin, or of nodes that are given by latents or by ids."""
+        origins = [f"root {env} {self.role}\0".encode() for env in envs]
+        return self._made(envs, (None,) * len(envs), origins, (latents,), ids, None)
+
+    def children(
+        self,
+        parents: Sequence[Node],
+        appended: tuple[Tensor, ...],
+        ids: Sequence[int] | None = None,
+        outputs: Sequence[object] | None = None,
+    ) -> tuple[Node, ...]:
+        envs = tuple(one.env_id for one in parents)
+        origins = [f"step {one.key:x}\0".encode() for one in parents]
+        return self._made(envs, parents, origins, appended, ids, outputs)
+
+    def _made(
+        self,
+        envs: tuple[int, ...],
+        parents: Sequence[Node | None],
+        origins: Sequence[bytes],
+        appended: tuple[Tensor, ...],
+        ids: Sequence[int] | None,
+        outputs: Sequence[object] | None,
+    ) -> tuple[Node, ...]:
+        kept = tuple([one.detach().clone() for one in appended])
+        made_of = [b""] * len(envs)
+        if ids is not None:
+            told = zip(envs, ids, strict=True)
+            made_of = [f"id {env} {self.role} {number:x}\0".encode() for env, number in told]
+        elif self.keys is None:
+            made_of = [origin + row for origin, row in zip(origins, row_bytes(kept), strict=True)]
+        if self.keys is None or ids is not None:
+            names = [xxhash.xxh3_128_intdigest(one) for one in made_of]
+        else:
+            names = keys_of(self.keys, envs, kept[-1])
+        return tuple(
+            [
+                Node(
+                    env,
+                    names[row],
+                    tuple([one.select(0, row) for one in kept]),
+                    parents[row] if self.tokens else None,
+                    None if outputs is None else outputs[row],
+                    made_of[row] if self.verify else b"",
+                )
+                for row, env in enumerate(envs)
+            ]
+        )
+
+
+def keys_of(keys: Keys, envs: tuple[int, ...], latents: Tensor) -> list[int]:
+    """What a function of latents makes, checked."""
+    made = as_tuple(keys(envs, latents), "what keys made")
+    if len(made) != len(envs):
+        raise KVCacheValueError(f"keys made {len(made)} keys for {len(envs)} rows")
+    return [as_key(key) for key in made]
+
+
+def stacked(nodes: Sequence[Node]) -> Tensor:
+    """The latent states of so many nodes."""
+    shapes = {tuple(one.latent.shape) for one in nodes}
+    if len(shapes) > 1:
+        raise KVCacheValueError(f"latents of one call must be alike, not of shapes {shapes}")
+    return torch.stack([one.latent for one in nodes])

@@ -1,0 +1,145 @@
+"""Working batches: copies of contexts, side by side, for the model to update in place."""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import SupportsIndex
+
+import torch
+from torch import Tensor
+
+from kvref.arguments import as_count
+from kvref.errors import KVCacheValueError, show
+from kvref.tensors.batch import MOST_TOKENS, BatchBuffer, align, attention_mask, taken
+from kvref.tensors.blocks import Block, columns, joined, on
+from kvref.tensors.keys_values import KeysValues
+from kvref.tensors.layout import Held
+from kvref.tensors.nodes import Node
+
+
+class Positions(Enum):
+    """From where a model counts the positions of its tokens."""
+
+    HISTORY = "from the first token of the history, as rotary embeddings may"
+    WINDOW = "from the oldest token that is left, as learned embeddings must"
+
+
+class Working:
+    """Rows that the model runs on together: their contexts, aligned, a copy.
+
+    Attributes:
+        rows: their places in the step.
+        nodes: whose contexts they are.
+        keys_values: the contexts, for the model to append to. It may also write into the tokens
+            that are there, through `get()`: what is stored is what it left.
+        lengths: how many tokens each row's context has.
+        firsts: the index of each row's oldest token in its history.
+        dropped: how many tokens each row has lost to make room for this step's.
+    """
+
+    keys_values: KeysValues
+    nodes: tuple[Node, ...] = ()
+    dropped: tuple[int, ...] = ()
+    counted: Positions = Positions.HISTORY
+
+    def __init__(
+        self,
+        rows: Sequence[int],
+        parents: Sequence[KeysValues],
+        sharing: Sequence[bool],
+        buffer: BatchBuffer,
+    ) -> None:
+        self.rows = tuple(rows)
+        self._parents, self._sharing = parents, sharing
+        self.firsts = tuple([parent.first for parent in parents])
+        self._batch, self.lengths = align(parents, buffer)
+        self.keys_values = self._batch
+        self._width = max(self.lengths)
+        self._edits = self._batch.edits()
+
+    def mask(self, new: SupportsIndex) -> Tensor:
+        """The attention mask for the next `new` tokens; see `attention_mask`."""
+        grown = self.keys_values.size - self._width
+        lengths = [length + grown for length in self.lengths]
+        return attention_mask(lengths, new, self.keys_values.size, self.keys_values.device)
+
+    def positions(self, new: SupportsIndex) -> Tensor:
+        """(rows, new): the index of each of the next `new` tokens in its row's history, or among
+        the tokens that are left, as the session's `positions` says."""
+        fresh = as_count(new, "new", 1, MOST_TOKENS)
+        grown = self.keys_values.size - self._width
+        firsts = self.firsts if self.counted is Positions.HISTORY else (0,) * len(self.rows)
+        starts = [first + n + grown for first, n in zip(firsts, self.lengths, strict=True)]
+        place = self.keys_values.device
+        return on(torch.tensor(starts, device="cpu"), place).unsqueeze(1) + torch.arange(
+            fresh, device=place
+        )
+
+    def require_untouched_size(self) -> None:
+        """Whoever writes tokens anew adds and drops none."""
+        if (self.keys_values.size, self.keys_values.first) != (self._width, 0):
+            raise KVCacheValueError(
+                f"on_drop writes {self._width} tokens anew; there are now {self.keys_values.size}"
+            )
+
+    def windows(self, new: int) -> list[KeysValues]:
+        """Every row's window, once the model has appended so many tokens."""
+        if self.keys_values.num_samples != len(self.rows):
+            raise KVCacheValueError(
+                f"{len(self.rows)} rows are to be stored; the batch has "
+                f"{self.keys_values.num_samples}"
+            )
+        if self.keys_values.size != self._width + new or self.keys_values.first:
+            raise KVCacheValueError(
+                f"the model was to append {new} tokens to {self._width}; there are now "
+                f"{self.keys_values.size}, and {self.keys_values.first} were dropped"
+            )
+        (joint,) = self.keys_values.pieces()
+        return [self._child(row, joint, new) for row in range(len(self.rows))]
+
+    def retire(self) -> None:
+        """Its storage is the next step's."""
+        if not self._batch.sealed:  # sealed, it has been copied out
+            self._batch.retire()
+
+    def _child(self, row: int, joint: Tensor, new: int) -> KeysValues:
+        """The parent's tokens and the new ones: shared with a sealed parent, else all copied.
+
+        Older tokens that the model wrote are stored as it left them, whatever the parent was.
+        """
+        parent, size = self._parents[row], self.lengths[row] + new
+        if self._sharing[row] and not self._edited(row, joint, joint.shape[3] - size):
+            return parent.extended(taken(joint, row, self._width))
+        block = Block(taken(joint, row, joint.shape[3] - size))
+        held = Held((), block, size, parent.first)
+        return KeysValues._of(parent._layout, len(parent), held)
+
+    def _edited(self, row: int, joint: Tensor, start: int) -> bool:
+        """Whether the model wrote into tokens that were there; torch's counts tell of the batch."""
+        if self.keys_values is self._batch and self._batch.edits() == self._edits:
+            return False
+        parent = self._parents[row]
+        older = columns(joint.narrow(1, row, 1), start, start + parent.size)
+        return bool(parent.size) and not torch.equal(joined(parent.pieces()), older)
+
+
+OnDrop = Callable[[Working, Tensor], object]
+"""(batch, (rows,) tokens dropped): writes what is left anew, in place, at positions from 0 on."""
+
+
+def by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """The rows of each length, in the order in which the lengths come."""
+    groups: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        groups.setdefault(length, []).append(row)
+    return list(groups.values())
+
+
+def in_order(groups: Sequence[Working], made: Sequence[Tensor]) -> Tensor:
+    """Rows that were made group by group, in the order of the step."""
+    rows = [row for group in groups for row in group.rows]
+    for group, one in zip(groups, made, strict=True):
+        if not isinstance(one, Tensor) or one.dim() < 1 or one.shape[0] != len(group.rows):
+            raise KVCacheValueError(f"{len(group.rows)} rows were run, not {show(one)}")
+    joint = torch.cat(list(made)) if len(made) > 1 else made[0]
+    place = torch.tensor(sorted(range(len(rows)), key=rows.__getitem__), device="cpu")
+    return joint if len(made) == 1 else joint.index_select(0, on(place, joint.device))
