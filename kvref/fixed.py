@@ -1,4 +1,4 @@
-"""Attributes that can be read, and not assigned."""
+"""Attributes that can be read, and not assigned; what takes the place of a method on one object."""
 
 from typing import Generic, TypeVar, cast, overload
 
@@ -30,3 +30,9 @@ class Fixed(Generic[T]):
         raise KVCacheAttributeError(
             f"{self._public} of a {type(instance).__name__} is fixed and cannot be deleted"
         )
+
+
+class StandsIn:
+    """What takes a method's place on one object, to watch it: copies and pickles are without."""
+
+    __slots__ = ()

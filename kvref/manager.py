@@ -9,7 +9,7 @@ from typing import Generic, SupportsIndex, TypedDict, TypeVar, cast
 from kvref.arguments import as_env, as_envs, as_flag, as_key
 from kvref.departures import OnEvict
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
-from kvref.fixed import Fixed
+from kvref.fixed import Fixed, StandsIn
 from kvref.observing import Audience, LookedUp, Observer
 from kvref.ownership import Ownership
 from kvref.policy import EvictionStrategy
@@ -108,8 +108,9 @@ class KVCacheManager(Generic[V]):
         """What a copy or a pickle takes along: pools and counters of its own, no observers."""
         pools = [copy(pool) for pool in self.pools]
         envs, recurs = self._env_num, len(self._recur_pools)
+        left = {name for name, value in vars(self).items() if isinstance(value, StandsIn)}
         return {
-            **{name: value for name, value in vars(self).items() if name != "_audience"},
+            **{n: value for n, value in vars(self).items() if n not in ("_audience", *left)},
             "_init_pools": tuple(pools[:envs]),
             "_recur_pools": tuple(pools[envs : envs + recurs]),
             "_wm_pool": pools[-1],

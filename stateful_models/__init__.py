@@ -79,8 +79,13 @@ from spec.sizing import Config
 from stateful_models.engines.replay import replay
 from stateful_models.reference.manager import KvrefManager
 from stateful_models.reference.pool import KvrefPool
+from stateful_models.reports.breaches import breach_repro, breach_story
 from stateful_models.reports.check import check
 from stateful_models.reports.report import Counterexample, Report
+from stateful_models.runtime.adapters import manager_calls, pool_calls
+from stateful_models.runtime.breach import Breach, BreachError, OnBreach
+from stateful_models.runtime.differing import Explanation, explain
+from stateful_models.runtime.guard import guard, guard_of
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.windows import WindowScope
@@ -129,6 +134,8 @@ __all__ = [
     "PRIORITY_REFERENCE",
     "PRIORITY_SEALED",
     "Aspect",
+    "Breach",
+    "BreachError",
     "Cause",
     "Census",
     "Clear",
@@ -142,6 +149,7 @@ __all__ = [
     "Done",
     "Entry",
     "EnvId",
+    "Explanation",
     "FifoUpdate",
     "Get",
     "Hand",
@@ -162,6 +170,7 @@ __all__ = [
     "Naming",
     "Object",
     "On",
+    "OnBreach",
     "Op",
     "Ownership",
     "Peek",
@@ -195,8 +204,15 @@ __all__ = [
     "Values",
     "WindowScope",
     "Write",
+    "breach_repro",
+    "breach_story",
     "check",
     "check_trace",
+    "explain",
+    "guard",
+    "guard_of",
+    "manager_calls",
+    "pool_calls",
     "pool_of_manager",
     "replay",
 ]

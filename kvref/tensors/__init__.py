@@ -2,6 +2,7 @@
 
 from kvref.tensors.batch import Aligned, BatchBuffer, align, attention_mask, split
 from kvref.tensors.cache import Cache
+from kvref.tensors.comparing import close, contents
 from kvref.tensors.contexts import Missing, Rebuilt, Source
 from kvref.tensors.hashing import hash_state, hash_states, salted_hash_state, salted_hash_states
 from kvref.tensors.keys_values import KeysValues
@@ -31,6 +32,8 @@ __all__ = [
     "attention_mask",
     "by_env_and_latent",
     "by_latent",
+    "close",
+    "contents",
     "hash_state",
     "hash_states",
     "salted_hash_state",

@@ -18,6 +18,7 @@ from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
+F = TypeVar("F")
 
 Mood: TypeAlias = dict[str, int]
 """How often each kind of operation comes; 1 where nothing is said."""
@@ -177,17 +178,31 @@ def simplest(setting: Setting[S, O], found: Divergence[S, O]) -> Sampled[S, O]:
 def cut_down(
     scope: Scope[S, O], build: Callable[[], Subject[O]], found: Divergence[S, O]
 ) -> Divergence[S, O]:
-    """Leave out operations, many at once and then one by one, as long as something goes wrong."""
-    size, before = max(1, len(found.history) // 2), len(found.history)
+    """Leave out operations as long as something goes wrong."""
+    return cut(
+        found,
+        lambda one: one.history,
+        lambda history: first_divergence(scope, build, history, trusts=True),
+    )
+
+
+def cut(
+    found: F, told: Callable[[F], tuple[O, ...]], again: Callable[[tuple[O, ...]], F | None]
+) -> F:
+    """Leave out operations, many at once and then one by one, as long as it is found `again`.
+
+    `told`: the history of what was found, which may end earlier than the one that was tried.
+    """
+    size, before = max(1, len(told(found)) // 2), len(told(found))
     while True:
         place = 0
-        while place < len(found.history):
-            shorter = (*found.history[:place], *found.history[place + size :])
-            wrong = first_divergence(scope, build, shorter, trusts=True)
-            if wrong is None or len(wrong.history) >= len(found.history):
+        while place < len(told(found)):
+            history = told(found)
+            wrong = again((*history[:place], *history[place + size :]))
+            if wrong is None or len(told(wrong)) >= len(history):
                 place += size
             else:
                 found = wrong
-        if size == 1 and len(found.history) == before:
+        if size == 1 and len(told(found)) == before:
             return found
-        size, before = max(1, size // 2), len(found.history)
+        size, before = max(1, size // 2), len(told(found))

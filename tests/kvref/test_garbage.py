@@ -172,6 +172,8 @@ def window_surfaces() -> dict[str, Surface]:
         "BatchBuffer": Surface(kt.BatchBuffer, (*sizes, 1, "cpu"), {"dtype": torch.float32}),
         "layer": Surface(kv.__getitem__, (0,), {}, state),
         "extended": Surface(sealed.extended, (torch.ones(2, 2, 1, 1, 2),), {}, state),
+        "contents": Surface(kt.contents, (kv,), {}, state),
+        "close": Surface(kt.close, (0.1, 0.2)),
         "align": Surface(kt.align, ([kv, sealed], buffer), {}, state),
         "align one": Surface(lambda one: kt.align([kv, cast(Any, one)]), (kv,), {}, state),
         "split": Surface(kt.split, (kv, [1, 2]), {"firsts": [0, 3]}, state),

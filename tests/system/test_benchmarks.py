@@ -16,6 +16,7 @@ from tests.support.paths import ROOT
         ("search", ("clone per lookup and store", "COPY", "SEALED with forks", "hash_states")),
         ("windows", ("of the time of a clone", "of the bytes of its tokens")),
         ("recording", ("128 residents", "of the time of decoding", "eight times the records")),
+        ("guard", ("lookup", "get", "put", "search", "one history in 100")),
         ("memory", ("REFERENCE", "SEALED", "COPY", "most in the second half")),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 import kvref
+import kvref.shadow
 import kvref.tensors as kt
 import stateful_models
 
@@ -47,6 +48,10 @@ def told(event: kvref.Event[str]) -> None:
 
 pool.observe(told)
 pool.on_evict = print
+
+guarded = stateful_models.guard(pool, stateful_models.LRU_REFERENCE, sample=100)
+assert_type(guarded, kvref.KVCachePool[str])
+assert_type(guarded.get(1), str | None)
 
 manager: kvref.KVCacheManager[kt.KeysValues] = kvref.KVCacheManager(
     SimpleNamespace(num_simulations=2, game_segment_length=2), 2, ownership=kvref.Ownership.SEALED
@@ -120,3 +125,37 @@ assert_type(kvref.__version__, str)
 
 class Windows(stateful_models.WindowSubject):
     tells_first = False
+
+
+class Old:
+    """A dictionary that forgets nothing."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, kt.KeysValues] = {}
+
+    def get(self, pool: str, key: int) -> kt.KeysValues | None:
+        return self.entries.get(key)
+
+    def set(self, pool: str, key: int, value: kt.KeysValues, priority: object) -> None:
+        self.entries[key] = value
+
+    def clear(self, pool: str) -> None:
+        self.entries.clear()
+
+    def size(self, pool: str) -> int:
+        return len(self.entries)
+
+    def slot(self, pool: str, key: int) -> None:
+        return None
+
+
+shadow = kvref.shadow.Shadow(
+    Old(),
+    kvref.shadow.ManagerSide(manager),
+    kvref.shadow.Mode.COMPARE,
+    snapshot=kt.contents,
+    same=kt.close(rtol=1e-4),
+)
+assert_type(shadow.get("recur", 1), kt.KeysValues | None)
+assert_type(shadow.counts[kvref.shadow.Verdict.MISSING], int)
+shadow.set("recur", 1, 5)  # type: ignore[arg-type]  # no window

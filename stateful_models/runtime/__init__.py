@@ -1,0 +1,1 @@
+"""The specification beside a running program: who of two is right; a cache that is guarded."""
