@@ -71,9 +71,9 @@ def pool_scopes(subject: type[PoolSubject]) -> Iterator[PoolScope]:
 def manager_scopes(subject: type[ManagerSubject]) -> Iterator[ManagerScope]:
     scope = DemotingScope if issubclass(subject, DemotingManager) else ManagerScope
     for profile in subject.profiles:
-        yield scope(profile, Config(1, 2), envs=1, keys=3)
         for capacity in CAPACITIES:
             yield scope(profile, Config(capacity, 1), envs=2, keys=2)
+        yield scope(profile, Config(1, 2), envs=1, keys=3)
 
 
 def explored_pool(subject: type[PoolSubject]) -> Caught | None:
