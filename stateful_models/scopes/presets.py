@@ -42,7 +42,7 @@ class Preset(NamedTuple):
 
 
 PRESETS: Final = {
-    ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), False, 0, histories=2, blind=100, length=100),
+    ScopeName.SMALL: Preset(((1, 3, 2), (2, 3, 2)), False, 0, histories=1, blind=100, length=100),
     ScopeName.DEFAULT: Preset(
         ((1, 4, 3), (2, 4, 3), (3, 4, 2)), several=True, init=1, histories=8, blind=200
     ),
