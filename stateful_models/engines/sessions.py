@@ -83,6 +83,7 @@ class RandomSearches:
         self.capacity = context_length
         self.nodes: dict[tuple[float, ...], Node] = {}
         self.latents: dict[Node, Tensor] = {}
+        self.keys: dict[Node, Key] = {}
         self.envs = tuple(EnvId(env) for env in range(envs))
         self.trees: dict[EnvId, list[Known]] = {}
         self.mine = frozenset[Where]()
@@ -116,7 +117,10 @@ class RandomSearches:
         return contents(self.session)
 
     def where(self, pool: str, known: Known) -> Where:
-        return pool, Key(self.session.key(known.node.env, known.latent))
+        """Keys are asked for once, so that a session may name its nodes as it makes them."""
+        if known.node not in self.keys:
+            self.keys[known.node] = Key(self.session.key(known.node.env, known.latent))
+        return pool, self.keys[known.node]
 
     def asked(self, parents: list[Known]) -> Names:
         """Under which keys parents may be found, in init and in recur."""

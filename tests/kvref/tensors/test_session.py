@@ -1,6 +1,7 @@
 """Search sessions: S1 to S3 on what is really stored, and what a caller may rely on."""
 
 from collections.abc import Callable
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -38,6 +39,7 @@ from stateful_models.engines.wandering import shortest_wandering
 from stateful_models.reference.sessions import KvrefSession
 from stateful_models.subjects.sessions import SessionSubject
 from tests.support.making import append, same, window
+from tests.support.night import NIGHT
 
 
 class Config:
@@ -77,9 +79,10 @@ def drive(
     return [call.seen for _ in range(searches) for call in driven.search(simulations)]
 
 
-@pytest.mark.parametrize("ownership", Ownership)
-@pytest.mark.parametrize("envs", [1, 3])
-@pytest.mark.parametrize("capacity", [2, 5, 8])
+SIZES = list(product(Ownership, (1, 3), (2, 5, 8)))
+
+
+@pytest.mark.parametrize(("ownership", "envs", "capacity"), SIZES if NIGHT else SIZES[::5])
 def test_sessions_keep_the_laws(ownership: Ownership, envs: int, capacity: int) -> None:
     steps = drive(ownership, envs=envs, capacity=capacity)
     assert len(steps) == 2 + 24

@@ -51,7 +51,7 @@ def test_every_law_is_stated() -> None:
     assert [law.code for law in CACHE] == codes
     assert [law.code for law in ISOLATION] == ["M2", "M5"]
     tensors = {law.code for law in ALL} - {*codes, "M2", "M5"}
-    counts = {"W": 6, "B": 4, "K": 3, "S": 3}
+    counts = {"W": 6, "B": 4, "K": 3, "S": 4}
     assert tensors == {
         f"{letter}{n}" for letter, last in counts.items() for n in range(1, last + 1)
     }

@@ -150,7 +150,7 @@ def test_a_client_that_keeps_objects_of_its_own_is_called_by_no_other_values(
     profile: Profile,
 ) -> None:
     """A right pool of windows, whose client knows nothing of values that are equal or empty."""
-    sampling = Sampling(12, 40)
+    sampling = Sampling(6, 30)
     draw = Wider(PoolScope(profile, 1, 2, 2), PoolSetting(KvrefTensorPool), sampling)
     assert sampled(draw, sampling).divergence is None
     drawn = [draw(Random(seed)).scope for seed in range(30)]
@@ -159,4 +159,4 @@ def test_a_client_that_keeps_objects_of_its_own_is_called_by_no_other_values(
     assert any(one.keys for one in namings)
     part = Fuzzed("pool", KvrefTensorPool, None, (profile,))
     with TemporaryDirectory() as folder:
-        assert run("windows", part, 0, Store(Path(folder)), 10, (Phase.generate,)).found is None
+        assert run("windows", part, 0, Store(Path(folder)), 3, (Phase.generate,)).found is None

@@ -148,8 +148,8 @@ def test_a_counterexample_is_explained() -> None:
     assert found is not None
     told = explained(found).splitlines()
     assert told[0] == "breaks W2, W6:"
-    assert told[1] == "  1. Update(at=0, k=((0, 1), (2, 3)), v=((0, 1), (2, 3)), layer=None)"
-    assert told[2] == "  2. Update(at=0, k=((4, 5),), v=((4, 5),), layer=None)"
+    assert told[1] == "  1. Update(at=0, k=((0,), (1,)), v=((0,), (1,)), layer=None)"
+    assert told[2] == "  2. Update(at=0, k=((2,), (3,), (4,), (5,)), v=((2,), (3,), (4,), (5,)), layer=None)"
     assert told[3].startswith("  expected Done(), Shelf(")
     assert told[4].startswith("  came     Done(), Shelf(")
     assert "\n".join(told[:3]) in (ROOT / "stateful_models" / "README.md").read_text()
