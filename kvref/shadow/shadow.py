@@ -172,12 +172,14 @@ class Shadow(Generic[V]):
 
     def _follows(self, pool: str) -> bool:
         """Whether the other cache is told of this pool's operations; counts them."""
-        if self._dismissed:
-            return False
+        return not self._dismissed and self._course(pool).goes_on()
+
+    def _course(self, pool: str) -> Course:
+        """Where the pool's present history is."""
         course = self._courses.get(pool)
         if course is None:
             course = self._courses[pool] = Course(self._every, self._longest)
-        return course.goes_on()
+        return course
 
     def _given(self, value: V) -> Given[V] | BaseException:
         """Before anybody stores the value; or what making it raised."""
@@ -212,9 +214,7 @@ class Shadow(Generic[V]):
 
     def _emptied(self, pool: str) -> None:
         """The next history begins, with the other cache empty in this pool, too."""
-        course = self._courses.get(pool)
-        if course is None:
-            course = self._courses[pool] = Course(self._every, self._longest)
+        course = self._course(pool)
         self._journal.add(Emptied(pool))
         if course.told or self._every == 1:
             self._attend(pool, None, lambda: None, lambda step: self._empty(pool))

@@ -206,7 +206,15 @@ class Contexts:
         return KeysValues._of(layout, len(window), held, sealed=True)
 
     def kept(self, window: KeysValues) -> KeysValues:
-        """What is stored of a rebuilt window: itself if it is sealed, else a copy."""
+        """What is stored of a rebuilt window: itself if it is sealed, else a copy.
+
+        Where positions change as tokens are dropped, none can be dropped here.
+        """
+        if self.positions[0] is Positions.WINDOW and window.size > self.length:
+            raise KVCacheValueError(
+                f"rebuild made {window.size} tokens for a context of {self.length}, whose "
+                "positions count from the oldest that is left: make those that are left, from 0 on"
+            )
         fitting = self.fitting(window, 0)
         return fitting.compacted() if window.sealed else fitting.clone()
 

@@ -111,9 +111,10 @@ class Handles:
         return [self.naming.stored_under(node) for node in nodes]
 
     def require_same_making(self, nodes: Sequence[Node], keys: Sequence[int]) -> None:
-        """S4, where it is verified: what a resident key was made of is what this node's is."""
+        """S4, where it is verified: what a resident key was made of is what this node's is. Of a
+        node that another session has made nothing of the kind may be known."""
         for node, key in zip(nodes, keys, strict=True):
-            if self.makings.get(key, node.made_of) != node.made_of:
+            if node.made_of and self.makings.get(key, node.made_of) != node.made_of:
                 raise KVCacheValueError(
                     f"two histories have one key ({number(key)}): a hash collision, environment "
                     f"{node.env_id}"

@@ -197,14 +197,11 @@ class SearchSession:
     def _told(self, keys: list[int], nodes: tuple[Node, ...], rebuilt: dict[int, object]) -> Roots:
         """Rows that were found put out what they did when they were made."""
         known = self._contexts.handles.outputs
-        outputs = [
-            rebuilt[row]
-            if row in rebuilt
-            else known.get(key)
-            if one.outputs is None
-            else one.outputs
-            for row, (key, one) in enumerate(zip(keys, nodes, strict=True))
+        before = [
+            known.get(key) if one.outputs is None else one.outputs
+            for key, one in zip(keys, nodes, strict=True)
         ]
+        outputs = [rebuilt.get(row, told) for row, told in enumerate(before)]
         whole = tuple(
             [replace(one, outputs=told) for one, told in zip(nodes, outputs, strict=True)]
         )

@@ -227,6 +227,8 @@ class Step:
         with self._together(homes):
             store(list(zip(homes, keys, windows, strict=True)))
         self.contexts.handles.remember(children, keys)
+        if not self._recurrent:  # of recur's, as the next search begins
+            self.contexts.handles.forget(self.contexts.manager.pools)
 
     def _together(self, homes: Sequence[WindowPool]) -> AbstractContextManager[object]:
         """Where a set may fail, after others have been done: by an `on_evict`, by a copy, or for

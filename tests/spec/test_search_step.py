@@ -134,6 +134,7 @@ def test_a_search_may_be_of_some_environments_and_go_on_in_fewer() -> None:
     assert [len(tree) for tree in state.trees] == [1, 2, 1]
     assert {pool for pool, _ in put_by(response)} == {"init:0", "init:2"}
     assert {pool for pool, _ in stored(state)} == {"init:0", "init:1", "init:2"}
+    assert {where for where, _ in state.names} == stored(state).keys()
     further, response = step(state, Simulate((Expand(EnvId(2), 0, 1),)))
     assert [len(tree) for tree in further.trees] == [1, 2, 2]
     assert further.trees[2][1] == child(state.trees[2][0], 1)

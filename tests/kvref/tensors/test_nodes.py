@@ -163,6 +163,23 @@ def test_nothing_is_remembered_of_roots_that_are_gone() -> None:
     assert len(held) == 2 * 4
 
 
+def test_nothing_piles_up_where_no_search_begins() -> None:
+    client = Client(verify=True)
+    roots = client.session.root([0, 1], OBSERVED).nodes
+    for number in range(12):
+        roots = client.advance(roots, OBSERVED + number)
+    handles = client.session._contexts.handles
+    assert len(handles.outputs) == len(handles.makings) == 2 * 4
+
+
+def test_a_node_of_another_session_is_no_collision() -> None:
+    """That one did not verify, so that nothing is known of what its key was made of."""
+    client = Client(verify=True)
+    client.session.root([0, 1], OBSERVED)
+    nodes = Client().session.begin([0, 1], OBSERVED)
+    assert client.session.root(nodes).sources == (Source.INIT, Source.INIT)
+
+
 def test_new_weights_rename_what_is_stored_and_handles_live_on() -> None:
     client = Client()
     first = client.session.root([0, 1], OBSERVED).nodes

@@ -108,3 +108,12 @@ def test_a_scheme_without_its_hook_is_refused() -> None:
     manager = searching(lambda batch, dropped: None, (1, 1)).manager
     with pytest.raises(KVCacheTypeError, match="positions must be one of Positions, not 'window'"):
         SearchSession(manager, lambda missing: [], context_length=6, positions="window")  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_root_that_would_be_cut_is_refused() -> None:
+    """Nobody could write anew what is left of it."""
+    session = searching(lambda batch, dropped: None, (6, 6))
+    session._contexts.rebuild = lambda missing: [window(8, capacity=8) for _ in missing.rows]
+    with pytest.raises(KVCacheValueError, match="rebuild made 8 tokens for a context of 6"):
+        session.root([0, 1], OBSERVED)
+    assert not any(len(pool) for pool in session.manager.pools)

@@ -11,9 +11,10 @@ import pytest
 from spec.ops import Get, Op, Response, Set
 from spec.pool import PoolState, find, step
 from spec.profile import FIFO_REFERENCE, KVREF, LRU_REFERENCE, PRIORITY_COPY, Profile
+from stateful_models.bugs.caches.evicted_still_listed import EvictedStillListed
 from stateful_models.bugs.caches.ring import UpdateMoves
 from stateful_models.bugs.caches.untouched_by_hit import UntouchedByHit
-from stateful_models.engines.explore import Explorer
+from stateful_models.engines.explore import Explorer, shortest_of
 from stateful_models.engines.judge import first_divergence
 from stateful_models.reference.pool import KvrefPool
 from stateful_models.scopes.pool import PoolScope
@@ -226,3 +227,26 @@ def test_specification_is_held_to_the_laws_itself() -> None:
     report = explore_pool(scope, Follows)
     assert report.divergence is not None
     assert "P3" in report.divergence.laws
+
+
+def test_of_several_scopes_the_shortest_is_found_in_whichever_order() -> None:
+    """An eviction that leaves its key listed shows itself after capacity + 1 sets."""
+    scopes = [PoolScope(FIFO_REFERENCE, capacity, 3, 1) for capacity in (2, 1)]
+    tried = [(scope, partial(scope.build, EvictedStillListed)) for scope in scopes]
+    for order in (tried, tried[::-1]):
+        found = shortest_of(order)
+        assert found is not None
+        assert len(found.history) == 2
+    right = [(scope, partial(scope.build, KvrefPool)) for scope in scopes]
+    assert shortest_of(right) is None
+
+
+def test_nothing_is_explored_that_can_be_no_shorter() -> None:
+    """What is shorter than two operations is found in the initial state."""
+    scope = PoolScope(FIFO_REFERENCE, 2, 3, 2)
+    build, start = partial(scope.build, KvrefPool), scope.initial()
+    moves = len(scope.alphabet(build().reports)) + len(scope.writes(start))
+    bounded = [Explorer(scope, build, shorter_than=n).run().transitions for n in (2, 3, 4)]
+    assert bounded[0] == moves
+    assert bounded == sorted(set(bounded))
+    assert bounded[-1] < Explorer(scope, build).run().transitions
