@@ -52,13 +52,11 @@ class Model:
     def __init__(self, model: WorldModel) -> None:
         self.model = model
         self.rotary = bool(model.config.rotary_emb)
-        (parameter, *_) = model.parameters()
-        self.dtype = parameter.dtype
+        self.dtype = next(iter(model.parameters())).dtype
 
     @property
     def device(self) -> torch.device:
-        (parameter, *_) = self.model.parameters()
-        return parameter.device
+        return next(iter(self.model.parameters())).device
 
     def empty(self, rows: int, first: int = 0) -> KeysValues:
         model = self.model
