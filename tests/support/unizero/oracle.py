@@ -13,8 +13,8 @@ a row stands for an environment here as it does in the published model, which is
 cache is cleared in between (every 200 or 2,000 steps) changes no history. Weights that change in
 between do change K and V: roots' contexts are then appended anew under the new ones.
 
-Positions are those that the model is told: the collector of segments tells 0 at every step, and the
-tree counts a root's children as two steps on.
+Positions are those that the model is told: the collector of segments tells 0 at every step, and in
+the tree whatever follows a root stands one step further on than it is.
 
 A token is what the model itself made of an observation or predicted for it, so that an error is
 counted where it arises and not at each descendant too.

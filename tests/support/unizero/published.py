@@ -1,15 +1,12 @@
 """What of the published system is used here, as types: it ships none and is not always there."""
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
-from typing import Final, Protocol, TypeAlias, TypedDict
+from typing import Protocol, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
-
-INSTALLED: Final = find_spec("lzero") is not None
-WHY_NOT: Final = "lightzero==0.2.0 is not installed: tests/unizero/requirements.txt"
+from torch.optim import Optimizer
 
 Outputs: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """Hidden state, latent, reward, policy and value logits: what both kinds of inference return."""
@@ -84,7 +81,7 @@ class Model(Protocol):
 
 class Policy(Protocol):
     _collect_model: Model
-    _eval_model: Model
+    _optimizer_world_model: Optimizer
 
     @property
     def collect_mode(self) -> object: ...
