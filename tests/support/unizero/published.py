@@ -79,12 +79,26 @@ class Model(Protocol):
     representation_network: nn.Module
 
 
+class Evaluating(Protocol):
+    def reset(self) -> None: ...
+    def forward(
+        self,
+        observed: Tensor,
+        *,
+        action_mask: object,
+        to_play: Sequence[int],
+        timestep: Sequence[int],
+    ) -> object: ...
+
+
 class Policy(Protocol):
     _collect_model: Model
     _optimizer_world_model: Optimizer
 
     @property
     def collect_mode(self) -> object: ...
+    @property
+    def eval_mode(self) -> Evaluating: ...
 
 
 class Tree(Protocol):
