@@ -194,8 +194,9 @@ class Books(Generic[V]):
         self._busy = self._quiet = True
         self._bind()
         try:
-            for departure in departures:
-                on_evict(departure)
+            with self._audience.acting_for(None):
+                for departure in departures:
+                    on_evict(departure)
         finally:
             self._busy, self._quiet = busy, False
             self._bind()

@@ -52,14 +52,18 @@ class Handles:
         latents: Tensor,
         ids: Iterable[SupportsIndex] | None = None,
     ) -> tuple[Node, ...]:
-        """The nodes that stand for so many latents: roots of episodes that begin, where keys are
-        chained."""
+        """The roots of episodes that begin."""
+        envs, latents = self._rows(env_ids, latents)
+        return self.naming.roots(envs, latents, as_ids(ids, len(envs)))
+
+    def _rows(self, env_ids: EnvIds, latents: Tensor) -> tuple[tuple[int, ...], Tensor]:
+        """Environments, and a latent for each."""
         asked = as_tuple(cast(Iterable[SupportsIndex], env_ids), "env_ids")
         envs = tuple(as_env(env, self.env_num) for env in asked)
         require_rows(latents, len(envs))
         if not envs:
             raise KVCacheValueError("no environments to search")
-        return self.naming.roots(envs, latents, as_ids(ids, len(envs)))
+        return envs, latents
 
     def given(self, nodes: object) -> tuple[Node, ...]:
         """Handles that a caller has, checked."""
@@ -86,7 +90,7 @@ class Handles:
                 "latents do not name nodes, whose keys are chained: pass the nodes that root() and "
                 "children() return, or choose keys=by_env_and_latent()"
             )
-        return self.named(cast(EnvIds, rows), latents)
+        return self.naming.met(*self._rows(cast(EnvIds, rows), latents))
 
     def following(
         self,

@@ -11,10 +11,10 @@ from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.manager import KVCacheManager
 from kvref.tensors.contexts import (
     Contexts,
+    Entry,
     Rebuild,
     Source,
     WindowPool,
-    store,
 )
 from kvref.tensors.handles import EnvIds, Handles
 from kvref.tensors.keys_values import KeysValues
@@ -181,13 +181,15 @@ class SearchSession:
         new = [rows[row] for row in missing]
         contexts.require_one_history([pool for pool, _ in new], [key for _, key in new], rebuilt)
         with all_or_nothing(manager.pools):
-            for pool, key in rows:
-                pool.get(key)
+            for node, (pool, key) in zip(nodes, rows, strict=True):
+                with contexts.acting_for(node):
+                    pool.get(key)
             manager.clear_recur_cache()
-            store([(*row, window) for row, window in zip(new, rebuilt, strict=True)])
-            held = zip(rows, found, strict=True)
-            gone = [(*row, one) for row, one in held if one and row[1] not in row[0]]
-            store(gone)
+            made_for = zip(missing, rebuilt, strict=True)
+            contexts.store([Entry(*rows[row], nodes[row], window) for row, window in made_for])
+            held = zip(rows, nodes, found, strict=True)
+            gone = [Entry(*row, node, one) for row, node, one in held if one]
+            contexts.store([one for one in gone if one.key not in one.pool])
             if any(key not in pool for pool, key in rows):
                 raise KVCacheValueError(f"{len(rows)} roots do not stay in init beside each other")
         told = dict(zip(missing, made.outputs, strict=True))
@@ -239,6 +241,10 @@ class SearchSession:
         """The key of a node's entry, in whichever pool: of the node, and of the weights now."""
         (key,) = self._contexts.handles.keys(self._contexts.handles.given((node,)))
         return key
+
+    def _name_nodes(self, recordings: int) -> None:
+        """So many more recordings of the manager ask for which node everything is, or fewer."""
+        self._naming.recordings += recordings
 
     def learned(self) -> None:
         """The weights have changed: every context goes, and names of entries change with them."""

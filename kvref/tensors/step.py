@@ -12,7 +12,7 @@ from kvref.arguments import as_tuple
 from kvref.errors import KVCacheValueError
 from kvref.ownership import COPYING
 from kvref.tensors.blocks import durable, on
-from kvref.tensors.contexts import Contexts, Source, WindowPool, store
+from kvref.tensors.contexts import Contexts, Entry, Source, WindowPool
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.nodes import Node
 from kvref.tensors.working import Working, by_length, in_order
@@ -153,10 +153,11 @@ class Step:
     def _met(self, row: int, init: KeysValues | None, recur: KeysValues | None) -> Source:
         """Count a row's lookup."""
         manager, env, key = self.contexts.manager, self.env_ids[row], self._keys[row]
-        if self._recurrent:
-            manager._met(env, key, init, recur)
-        else:
-            manager.init_pools[env]._met(key, init)
+        with self.contexts.acting_for(self.nodes[row]):
+            if self._recurrent:
+                manager._met(env, key, init, recur)
+            else:
+                manager.init_pools[env]._met(key, init)
         if init is None and recur is None:
             return Source.REBUILT
         return Source.RECUR if init is None else Source.INIT
@@ -225,7 +226,7 @@ class Step:
         homes = self._homes()
         self.contexts.require_one_history(homes, keys, windows)
         with self._together(homes):
-            store(list(zip(homes, keys, windows, strict=True)))
+            self.contexts.store(list(map(Entry, homes, keys, children, windows)))
         self.contexts.handles.remember(children, keys)
         if not self._recurrent:  # of recur's, as the next search begins
             self.contexts.handles.forget(self.contexts.manager.pools)

@@ -72,7 +72,7 @@ BROKEN: dict[str, tuple[bytes, int, str]] = {
     "header only": (encoded(GOOD[:1]), 1, "end"),
     "behind the end": (encoded([*GOOD, {"i": 4, "op": "end", "complete": True}]), 6, "too late"),
     "another format": (changed(0, format="parquet"), 1, "format"),
-    "another version": (changed(0, version=3), 1, "3"),
+    "another version": (changed(0, version=4), 1, "4"),
     "version true": (changed(0, version=True), 1, "version"),
     "no environments": (changed(0, env_num=0), 1, "env_num"),
     "absurdly many environments": (changed(0, env_num=10**12), 1, "env_num"),
