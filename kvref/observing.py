@@ -95,12 +95,13 @@ class Seat(NamedTuple):
 class Audience:
     """Who is told of some pools: a pool's own, or the one of all pools of a manager.
 
-    `node`: the node of a search that the event being told was for, if anybody has said so.
+    `acting`: the node of a search that what happens now is for, if anybody says so; `node`: the one
+    that the event being told was for.
     """
 
     def __init__(self) -> None:
         self.node: str | None = None
-        self._acting: str | None = None
+        self.acting: str | None = None
         self._seats: tuple[Seat, ...] = ()
         self._pools: WeakSet[Hearing] = WeakSet()
         self._waiting: deque[Told] = deque()
@@ -136,11 +137,11 @@ class Audience:
     @contextmanager
     def acting_for(self, node: str | None) -> Iterator[None]:
         """What happens within the block is for this node, whenever it is told."""
-        before, self._acting = self._acting, node
+        before, self.acting = self.acting, node
         try:
             yield
         finally:
-            self._acting = before
+            self.acting = before
 
     @property
     def busy(self) -> bool:
@@ -149,7 +150,7 @@ class Audience:
 
     def tell(self, event: Event[object], pool: str | None) -> None:
         """To whoever observes now, as soon as what came before is told."""
-        self._waiting.append(Told(event, pool, self._seats, self._acting))
+        self._waiting.append(Told(event, pool, self._seats, self.acting))
         self._deliver()
 
     def hold(self) -> "Held":
@@ -169,12 +170,12 @@ class Audience:
 
     def insert(self, held: "Held", event: Event[object], pool: str) -> None:
         """Tell of this before all that happened since `hold`, to who observed then."""
-        self._waiting.insert(held.position, Told(event, pool, held.seats, self._acting))
+        self._waiting.insert(held.position, Told(event, pool, held.seats, self.acting))
 
     def _deliver(self) -> None:
         if self._telling or self._held:
             return
-        acting, self._acting, self._telling = self._acting, None, True
+        acting, self.acting, self._telling = self.acting, None, True
         try:
             while self._waiting:
                 event, pool, seats, self.node = self._waiting.popleft()
@@ -182,7 +183,7 @@ class Audience:
                     if seat.pool is None or seat.pool == pool:
                         self._tell_one(seat, event)
         finally:
-            self._acting, self._telling = acting, False
+            self.acting, self._telling = acting, False
 
     def _tell_one(self, seat: Seat, event: Event[object]) -> None:
         if not any(seat is other for other in self._seats):

@@ -28,6 +28,7 @@ traces: Final = typer.Typer(help="Recorded runs: judge them, describe them.")
 COUNTED: Final = {
     "Get": "gets",
     "hits": "hits",
+    "named": "hits of named nodes",
     "Set": "sets",
     "evicted": "evicted",
     "Clear": "pools cleared",

@@ -9,10 +9,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{16}\\Z")]
 KeyHex: TypeAlias = Annotated[
     str,
-    Meta(pattern="^(?:[0-9a-f]{16}|-[0-9a-f]{15}|[1-9a-f][0-9a-f]{16,}|-[1-9a-f][0-9a-f]{15,})$"),
+    Meta(pattern="^(?:[0-9a-f]{16}|-[0-9a-f]{15}|[1-9a-f][0-9a-f]{16,}|-[1-9a-f][0-9a-f]{15,})\\Z"),
 ]
 """An integer of any size, negative ones too; the same one always in the same way."""
 NodeName: TypeAlias = Annotated[
@@ -26,7 +26,7 @@ Number: TypeAlias = Annotated[
     str,
     Meta(
         pattern="^-?(?:(?:0x[0-9a-f]+|[0-9]{1,4300})(?:/(?:0x[1-9a-f][0-9a-f]*|[1-9][0-9]{0,4299}))?"
-        "|[0-9]{1,400}(?:[.][0-9]{1,400})?(?:e[+-]?[0-9]{1,3})?|inf)$"
+        "|[0-9]{1,400}(?:[.][0-9]{1,400})?(?:e[+-]?[0-9]{1,3})?|inf)\\Z"
     ),
 ]
 """A priority: an integer, a fraction, or a float as Python writes it."""
@@ -52,7 +52,7 @@ class UpstreamHeader(
     version: Literal[1]
     trace: str
     upstream: str
-    commit: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
+    commit: Annotated[str, Meta(pattern="^[0-9a-f]{40}\\Z")]
     path: Literal["manager", "legacy"]
     env_num: Envs
     pools: dict[str, PoolShape]

@@ -102,6 +102,8 @@ BROKEN: dict[str, tuple[bytes, int, str]] = {
     "slot true": (changed(1, slot=True), 2, "slot"),
     "fractional slot": (changed(1, slot=0.5), 2, "slot"),
     "short key": (changed(1, k="00"), 2, "k"),
+    "key with a line behind it": (changed(1, k="0" * 16 + "\n"), 2, "k"),
+    "contents with a line behind them": (changed(1, fp="1" * 16 + "\n"), 2, "fp"),
     "upper-case key": (changed(1, k="A" * 16), 2, "k"),
     "hit without a slot": (without(2, "slot"), 3, "hit=True"),
     "miss with a slot": (changed(2, hit=False), 3, "hit=False"),
