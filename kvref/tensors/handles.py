@@ -1,6 +1,7 @@
 """The handles of a search's nodes: made, checked, and what is remembered of those with entries."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import SupportsIndex, cast
 
 import torch
@@ -38,13 +39,15 @@ class Handles:
     """The nodes of one session.
 
     `outputs`: what the model put out for nodes that have entries; `makings`: what their keys were
-    made of, where that is verified.
+    made of, where that is verified; `histories`: of what is in init, environment by environment,
+    where keys are of latents and a recording asks.
     """
 
     def __init__(self, naming: Naming, env_num: int) -> None:
         self.naming, self.env_num = naming, env_num
         self.outputs: dict[int, object] = {}
         self.makings: dict[int, bytes] = {}
+        self.histories: dict[tuple[int, int], int | None] = {}
 
     def named(
         self,
@@ -124,6 +127,45 @@ class Handles:
                     f"{node.env_id}"
                 )
 
+    def record(self, recordings: int) -> None:
+        """So many more recordings ask for names, or fewer."""
+        self.naming.recordings += recordings
+        if not self.naming.recordings:
+            self.histories.clear()
+
+    def as_found(self, nodes: Sequence[Node], found: Sequence[object]) -> tuple[Node, ...]:
+        """Of roots that were given by latents alone, and found: whose they are nobody says."""
+        rows = zip(nodes, found, strict=True)
+        return tuple([replace(n, chained=None) if self.naming.asked and e else n for n, e in rows])
+
+    def as_stored(
+        self, nodes: Sequence[Node], keys: Sequence[int], found: Sequence[object]
+    ) -> tuple[Node, ...]:
+        """Where nobody says whose these are, their history is that of what init holds for them."""
+        if not self.naming.asked:
+            return tuple(nodes)
+        return tuple(
+            [
+                replace(one, chained=self._history(one.env_id, key))
+                if one.chained is None and entry
+                else one
+                for one, key, entry in zip(nodes, keys, found, strict=True)
+            ]
+        )
+
+    def _history(self, env: int, key: int) -> int:
+        """Of an entry of init; a new one where none is known."""
+        known = self.histories.get((env, key))
+        if known is None:
+            known = self.histories[env, key] = self.naming.unheard_of(env)
+        return known
+
+    def rooted(self, nodes: Sequence[Node], keys: Sequence[int]) -> None:
+        """These are in init from now on."""
+        if self.naming.asked:
+            rows = zip(nodes, keys, strict=True)
+            self.histories.update({(one.env_id, key): one.chained for one, key in rows})
+
     def remember(self, nodes: Sequence[Node], keys: Sequence[int]) -> None:
         """What the model put out for these nodes, and what their keys were made of."""
         for node, key in zip(nodes, keys, strict=True):
@@ -134,7 +176,8 @@ class Handles:
 
     def forget(self, pools: Iterable[Iterable[int]]) -> None:
         """What was remembered of entries that are gone."""
-        if self.outputs or self.makings:
+        if self.outputs or self.makings or self.histories:
             held = {key for pool in pools for key in pool}
             self.outputs = {key: one for key, one in self.outputs.items() if key in held}
             self.makings = {key: one for key, one in self.makings.items() if key in held}
+            self.histories = {at: one for at, one in self.histories.items() if at[1] in held}

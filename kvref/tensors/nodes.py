@@ -92,7 +92,17 @@ class Naming:
             raise KVCacheTypeError(f"keys must be callable, not {show(keys)}")
         self.keys, self.role = keys, as_integer(role, "role")
         self.tokens, self.verify = tokens, verify
-        self.version = self.recordings = 0
+        self.version = self.recordings = self._unheard_of = 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether names are wanted that are not the keys."""
+        return self.keys is not None and self.recordings > 0
+
+    def unheard_of(self, env: int) -> int:
+        """The name of a history that nobody has told, unlike all others."""
+        self._unheard_of += 1
+        return xxhash.xxh3_128_intdigest(f"found {env} {self.role} {self._unheard_of}".encode())
 
     def stored_under(self, node: Node) -> int:
         """The key of a node's entry: chained keys name the weights as well."""
@@ -167,7 +177,7 @@ class Naming:
         if ids is not None:
             told = zip(envs, ids, strict=True)
             return [f"id {env} {self.role} {number:x}\0".encode() for env, number in told]
-        if self.keys is not None and not self.recordings:
+        if self.keys is not None and not self.asked:
             return [None] * len(envs)
         rows = zip(origins, row_bytes(appended), strict=True)
         return [None if origin is None else origin + row for origin, row in rows]

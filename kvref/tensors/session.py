@@ -167,14 +167,18 @@ class SearchSession:
         contexts.require_search(len(nodes), self.simulations)
         contexts.in_use = True
         try:
-            return self._rooted(places, nodes)
+            return self._rooted(places, nodes, by_latents=latents is not None)
         finally:
             contexts.in_use = False
 
-    def _rooted(self, rows: list[tuple[WindowPool, int]], nodes: tuple[Node, ...]) -> Roots:
+    def _rooted(
+        self, rows: list[tuple[WindowPool, int]], nodes: tuple[Node, ...], by_latents: bool
+    ) -> Roots:
         """Look up every root, rebuild and store those that are missing."""
         contexts, manager = self._contexts, self.manager
-        found = [pool._find(key) for pool, key in rows]
+        found, keys = [pool._find(key) for pool, key in rows], [key for _, key in rows]
+        if by_latents:
+            nodes = contexts.handles.as_found(nodes, found)
         missing = [row for row, window in enumerate(found) if window is None]
         made = contexts.rebuilt(missing, nodes)
         rebuilt = [contexts.kept(one) for one in made.windows]
@@ -193,8 +197,10 @@ class SearchSession:
             if any(key not in pool for pool, key in rows):
                 raise KVCacheValueError(f"{len(rows)} roots do not stay in init beside each other")
         told = dict(zip(missing, made.outputs, strict=True))
+        nodes = contexts.handles.as_stored(nodes, keys, found)
+        contexts.handles.rooted(nodes, keys)
         contexts.handles.forget(self.manager.pools)
-        return self._told([key for _, key in rows], nodes, told)
+        return self._told(keys, nodes, told)
 
     def _told(self, keys: list[int], nodes: tuple[Node, ...], rebuilt: dict[int, object]) -> Roots:
         """Rows that were found put out what they did when they were made."""
@@ -244,7 +250,7 @@ class SearchSession:
 
     def _name_nodes(self, recordings: int) -> None:
         """So many more recordings of the manager ask for which node everything is, or fewer."""
-        self._naming.recordings += recordings
+        self._contexts.handles.record(recordings)
 
     def learned(self) -> None:
         """The weights have changed: every context goes, and names of entries change with them."""

@@ -127,6 +127,7 @@ def test_nothing_is_named_that_nobody_asks_for(
     with monkeypatch.context() as patched:
         patched.delattr(nodes, "row_bytes")
         assert {node.chained for node in client.search()} == {None}
+    client.session.close()
     with Recorder(client.manager, tmp_path / "run.jsonl", session=client.session):
         assert None not in {node.chained for node in client.search()}
         with Recorder(client.manager, tmp_path / "other.jsonl", session=client.session):
@@ -152,19 +153,62 @@ def test_a_recording_that_ends_early_or_cannot_begin_asks_no_more(tmp_path: Path
     assert {node.chained for node in client.search()} == {None}
 
 
-def test_nodes_given_by_latents_alone_have_no_history(tmp_path: Path) -> None:
-    """Nor have their children; roots of episodes that begin have one."""
+def test_latents_alone_do_not_say_whose_they_are(tmp_path: Path) -> None:
+    """Lookups by latents are for nobody; what is below an entry of init has its history, and what
+    is below one of recur has none."""
     client, path = Client(by_env_and_latent()), tmp_path / "run.jsonl"
     with Recorder(client.manager, path, session=client.session):
-        client.session.root(ENVS, OBSERVED)
-        with client.session.step(ENVS, OBSERVED) as step:
-            for layer in step.keys_values:
-                layer.update(torch.zeros(2, 2, 2, 4), torch.zeros(2, 2, 2, 4))
-            children = step.children(torch.tensor([1, 2]), ZEROS)
-        client.simulate(children, (1, 2))
-    assert None not in {name for _, name in told(path, "get", "set")[:4]}
-    assert {name for _, name in told(path, "get", "hget", "set")[4:]} == {None}
+        roots = client.session.root(ENVS, OBSERVED).nodes
+        for latents, below in ((OBSERVED, ZEROS), (ZEROS, ZEROS + 1), (ZEROS + 9, ZEROS + 2)):
+            with client.session.step(ENVS, latents) as step:
+                for layer in step.keys_values:
+                    layer.update(torch.zeros(2, 2, 2, 4), torch.zeros(2, 2, 2, 4))
+                step.children(torch.tensor([1, 2]), below)
+        children = client.session.follow(roots, torch.tensor([1, 2]), ZEROS)
+    assert {name for _, name in told(path, "hget")} == {None}
+    names = [f"#{node.chained:x}" for node in (*roots, *children)]
+    assert told(path, "set") == [("set", name) for name in (*names, *[None] * 4)]
     assert check_trace(path).accepted
+
+
+def test_a_client_that_goes_by_latents_is_not_rejected_where_these_differ(tmp_path: Path) -> None:
+    """The next root is who was stored there, though only its latents are told; and below it hits
+    are judged."""
+    client, path = Client(by_env_and_latent()), tmp_path / "run.jsonl"
+    observed = OBSERVED
+    with Recorder(client.manager, path, session=client.session):
+        for turn in range(4):
+            roots = client.session.root(ENVS, observed).nodes
+            level = roots
+            for depth in range(2):
+                level = client.simulate(level, (1, 2), ZEROS + 10 * turn + depth)
+            client.simulate(level, (1, 2))
+            with client.session.advance(ENVS, observed) as step:
+                for layer in step.keys_values:
+                    layer.update(torch.ones(2, 2, 2, 4), torch.ones(2, 2, 2, 4))
+                observed = observed + 1
+                step.children(torch.tensor([1, 2]), observed)
+            client.session.root(ENVS, observed)
+            client.simulate(level, (3, 3), ZEROS - 1)
+    report = check_trace(path)
+    assert report.accepted
+    assert report.counts["named"] == 4 * 2 * 3
+
+
+def test_a_client_that_goes_by_latents_is_rejected_where_these_are_equal(tmp_path: Path) -> None:
+    """Also below a root that was there before the recording began, of which nothing is known."""
+    client, path = Client(by_env_and_latent()), tmp_path / "run.jsonl"
+    client.session.root(ENVS, OBSERVED)
+    with Recorder(client.manager, path, session=client.session):
+        roots = client.session.root(ENVS, OBSERVED).nodes
+        again = client.session.root(ENVS, OBSERVED).nodes
+        assert [node.chained for node in again] == [node.chained for node in roots]
+        child = client.simulate(roots, (1, 2))
+        client.simulate(roots, (3, 4))
+        client.simulate(child, (5, 6))
+    report = check_trace(path)
+    assert set(report.breaches) == {"S2"}
+    assert report.breaches["S2"].count == 2
 
 
 def test_nodes_made_before_the_recording_are_known_by_chained_keys_alone(tmp_path: Path) -> None:
@@ -172,7 +216,7 @@ def test_nodes_made_before_the_recording_are_known_by_chained_keys_alone(tmp_pat
         client, path = Client(keys), tmp_path / "run.jsonl"
         tree = client.search()
         with Recorder(client.manager, path, session=client.session):
-            client.simulate([tree[0]], [9])
+            client.simulate([tree[2]], [9])
         expected = {None} if keys else {name for _, name in told(path, "hget", "set")}
         assert {name for _, name in told(path, "hget", "set")} == expected
         assert (None in expected) is (keys is not None)
