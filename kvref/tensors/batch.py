@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kvref.arguments import as_count, as_integer, as_size, as_tuple
 from kvref.errors import KVCacheTypeError, KVCacheValueError, number, show
-from kvref.tensors.blocks import Block, columns, durable, empty, joined, on, same_memory
+from kvref.tensors.blocks import Block, columns, durable, empty, fill, joined, on, same_memory
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Device, Held, Layout, as_device, layout
 
@@ -112,36 +112,21 @@ def align(windows: Iterable[KeysValues], into: BatchBuffer | None = None) -> Ali
     into.rewritten()
     if width:
         with durable(), torch.no_grad():
-            _copy(windows, lengths, width, columns(block.tensor, 0, width))
+            _copy(windows, width, columns(block.tensor, 0, width))
     held = Held((), block, width, 0)
     made = replace(into.layout, samples=len(lengths))
     return Aligned(KeysValues._of(made, into.num_layers, held), lengths)
 
 
-def _copy(
-    windows: Sequence[KeysValues], lengths: tuple[int, ...], width: int, target: Tensor
-) -> None:
-    """Every row's padding and pieces, one after another along the tokens, in one copy."""
-    parts, rows, heads, _, head_dim = target.shape
-    if all(window.num_samples == 1 for window in windows):
-        padding = target.new_zeros((parts, 1, heads, width - min(lengths), head_dim))
-        pieces: list[Tensor] = []
-        for window, length in zip(windows, lengths, strict=True):
-            if length < width:
-                pieces.append(columns(padding, 0, width - length))
-            pieces += window.pieces()
-        whole = torch.cat(pieces, dim=3)
-        target.copy_(whole.view(parts, heads, rows, width, head_dim).transpose(1, 2))
-        return
+def _copy(windows: Sequence[KeysValues], width: int, target: Tensor) -> None:
+    """Every row's padding and pieces, one after another along the tokens, each moved once."""
+    zeros = target.new_zeros(()).expand(target.shape)
     row = 0
     for window in windows:
         samples, _, size, _ = window.shape
-        if not samples:
-            continue
-        place = target.narrow(1, row, samples)
-        columns(place, 0, width - size).zero_()
-        if size:
-            columns(place, width - size, width).copy_(joined(window.pieces()))
+        if samples:
+            padding = columns(zeros.narrow(1, row, samples), 0, width - size)
+            fill(target.narrow(1, row, samples), (padding, *window.pieces()))
         row += samples
 
 

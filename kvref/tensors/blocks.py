@@ -35,6 +35,14 @@ def joined(pieces: Sequence[Tensor]) -> Tensor:
     return pieces[0] if len(pieces) == 1 else torch.cat(tuple(pieces), dim=-2)
 
 
+def fill(place: Tensor, pieces: Sequence[Tensor]) -> None:
+    """These tokens, one piece after another, into a view with room for just so many: moved once."""
+    if len(pieces) == 1:
+        place.copy_(pieces[0])
+    else:
+        torch.cat(tuple(pieces), dim=-2, out=place)
+
+
 def same_memory(one: Tensor, other: Tensor) -> bool:
     """Whether a write to one may reach the other: also through numpy or DLPack, whose tensors
     have a storage of their own over the same bytes."""

@@ -15,6 +15,7 @@ from kvref.tensors.blocks import (
     columns,
     compact,
     durable,
+    fill,
     joined,
     owned,
     room,
@@ -191,7 +192,7 @@ class KeysValues(Layers):
         with durable(), torch.no_grad():
             tensor = torch.empty(shape, dtype=self.dtype, device=self.device)
             if pieces:
-                columns(tensor, 0, size).copy_(joined(pieces))
+                fill(columns(tensor, 0, size), pieces)
         held = Held((), Block(tensor), size, self.first)
         return KeysValues._of(self._now(), len(self), held)
 

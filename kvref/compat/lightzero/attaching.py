@@ -1,0 +1,207 @@
+"""kvref put behind the seams of one published world model, in one of five modes, reversibly."""
+
+from collections.abc import Callable
+from types import SimpleNamespace, TracebackType
+from typing import Final, cast
+from weakref import WeakKeyDictionary
+
+from torch import nn
+
+from kvref.arguments import as_flag, as_size
+from kvref.compat.lightzero.masking import mend
+from kvref.compat.lightzero.published import Replacements, WorldModel, as_world_model
+from kvref.compat.lightzero.rings import DictsAndRings
+from kvref.compat.lightzero.searching import Search
+from kvref.compat.lightzero.shadowing import (
+    Kvref,
+    Published,
+    Window,
+    pools_of,
+    put_in_place,
+    sized_alike,
+    sizes_of,
+)
+from kvref.compat.lightzero.tree import Tree
+from kvref.compat.lightzero.windows import as_window, contents
+from kvref.errors import KVCacheValueError, show
+from kvref.manager import KVCacheManager
+from kvref.ownership import Ownership
+from kvref.ranks import Priority
+from kvref.shadow import ManagerSide, Mode, OnDivergence, Shadow, Side
+from kvref.tensors import KeysValues, SearchSession, close
+
+_ATTACHED: Final[WeakKeyDictionary[nn.Module, "Attachment"]] = WeakKeyDictionary()
+
+
+class Attachment:
+    """What stands behind a world model's seams until it is detached; also a `with` block.
+
+    Attributes:
+        mode: who answers.
+        manager: kvref's; None under OFF.
+        shadow: of SHADOW, COMPARE and SERVE: what differed.
+        session: of SWITCH.
+        sizes: the published pools, by name, and how many windows each has room for.
+    """
+
+    def __init__(self, model: WorldModel, mode: Mode) -> None:
+        self.mode = mode
+        self.manager: KVCacheManager[KeysValues] | None = None
+        self.shadow: Shadow[Window] | None = None
+        self.session: SearchSession | None = None
+        self.sizes = sizes_of(model)
+        self._model, self._replacements = model, Replacements()
+
+    def detach(self) -> None:
+        """The world model is as it was, with the contents that its own caches have by now."""
+        self._replacements.undo()
+        module = cast(nn.Module, self._model)
+        if _ATTACHED.get(module) is self:
+            del _ATTACHED[module]
+
+    def __enter__(self) -> "Attachment":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.detach()
+
+    def anew(self) -> tuple[Callable[[], DictsAndRings[object]], Callable[[], Side[object]]]:
+        """What makes the published pools and kvref's as they were at first, and as large, for
+        `stateful_models.explain`."""
+        sizes, envs = self.sizes, self._model.env_num
+        config = sized_alike(self._model)
+        return (
+            lambda: DictsAndRings(sizes),
+            lambda: ManagerSide(KVCacheManager[object](config, envs)),
+        )
+
+    def summary(self) -> str:
+        """What was compared, or looked up, for people."""
+        if self.shadow is not None:
+            return self.shadow.summary()
+        if self.manager is None:
+            return self.mode.value
+        return f"{self.mode.value}: {self.manager.get_stats_summary()}"
+
+    def __repr__(self) -> str:
+        return f"Attachment({self.mode.name} of {type(self._model).__name__})"
+
+
+def attach(
+    world_model: object,
+    mode: Mode | str = Mode.SWITCH,
+    *,
+    ownership: Ownership = Ownership.SEALED,
+    on_divergence: OnDivergence = OnDivergence.LOG,
+    rtol: Priority = 0.0,
+    atol: Priority = 0.0,
+    every: int = 1,
+    simulations: int | None = None,
+    grouped: bool = False,
+) -> Attachment:
+    """Put kvref behind the caches of LightZero 0.2.0, on this instance only; `detach()` undoes it.
+
+    Args:
+        world_model: UniZero's, or what holds it as `world_model`, as its policies' models do.
+        mode: `Mode`, or its value. Under SWITCH a `SearchSession` is in the place of the code that
+            copies, pads and cuts; under the others that code runs, and asks whoever answers.
+        ownership: how kvref's pools keep what they are given.
+        on_divergence, every: as `Shadow`.
+        rtol, atol: how far contents may differ; not at all, as it is.
+        simulations: the most of one search, which sizes recur; the world model's own number if not
+            given. Beyond it contexts are made anew: as right, and slower.
+        grouped: SWITCH leaves the attention alone, and runs rows of unequal length apart. Otherwise
+            it is mended, so that they run together under a mask.
+    """
+    model = as_world_model(world_model)
+    mode = as_mode(mode)
+    there = _ATTACHED.get(cast(nn.Module, model))
+    if there is not None:
+        raise KVCacheValueError(f"{there!r} is there: detach it first")
+    grouped = as_flag(grouped, "grouped")
+    size = model.num_simulations if simulations is None else as_size(simulations, "simulations")
+    made = Attachment(model, mode)
+    try:
+        if mode is Mode.SWITCH:
+            _search(made, model, ownership, size, grouped)
+        elif mode is not Mode.OFF:
+            _shadow(made, model, ownership, on_divergence, every, (rtol, atol))
+    except BaseException:
+        made._replacements.undo()
+        raise
+    _ATTACHED[cast(nn.Module, model)] = made
+    return made
+
+
+def detach(world_model: object) -> None:
+    """Undo `attach`, if this world model is attached to."""
+    attached = _ATTACHED.get(cast(nn.Module, as_world_model(world_model)))
+    if attached is not None:
+        attached.detach()
+
+
+def as_mode(mode: Mode | str) -> Mode:
+    told = [one for one in Mode if mode in (one, one.value)]
+    if not told:
+        raise KVCacheValueError(
+            f"mode must be one of {', '.join(one.value for one in Mode)}, not {show(mode)}"
+        )
+    return told[0]
+
+
+def _shadow(
+    made: Attachment,
+    model: WorldModel,
+    ownership: Ownership,
+    on_divergence: OnDivergence,
+    every: int,
+    tolerance: tuple[Priority, Priority],
+) -> None:
+    manager = KVCacheManager[KeysValues](sized_alike(model), model.env_num, ownership=ownership)
+    pools = pools_of(model, made.mode)
+    shadow = Shadow[Window](
+        Published(pools),
+        Kvref(manager),
+        made.mode,
+        snapshot=contents,
+        same=close(*tolerance),
+        copy=as_window,
+        on_divergence=on_divergence,
+        every=every,
+    )
+    put_in_place(model, pools, shadow, made._replacements)
+    made.manager, made.shadow = manager, shadow
+
+
+def _search(
+    made: Attachment, model: WorldModel, ownership: Ownership, simulations: int, grouped: bool
+) -> None:
+    if model.context_length <= 2:
+        raise KVCacheValueError(
+            f"a world model whose context_length is {model.context_length} keeps no contexts"
+        )
+    sizes = SimpleNamespace(game_segment_length=2, num_simulations=simulations)
+    manager = KVCacheManager[KeysValues](sizes, model.env_num, ownership=ownership)
+    tree, replacements = Tree(), made._replacements
+    tree.watch()
+    replacements.and_then(tree.leave)
+    published = (model.wm_forward_for_initial_infererence, model.forward_recurrent_inference)
+    search = Search(model, manager, tree, grouped, published)
+    replacements.and_then(search.session.close)
+    cleared = model.clear_caches
+
+    def clear_caches() -> None:
+        cleared()
+        search.forget()
+
+    replacements.method(model, "wm_forward_for_initial_infererence", search.roots)
+    replacements.method(model, "forward_recurrent_inference", search.simulate)
+    replacements.method(model, "clear_caches", clear_caches)
+    if not grouped:
+        mend(model, replacements)
+    made.manager, made.session = manager, search.session
