@@ -1,5 +1,6 @@
 """What may be passed: keys, environment ids, counts and flags, each checked once."""
 
+import re
 from collections.abc import Iterable
 from itertools import islice
 from operator import index
@@ -9,6 +10,7 @@ from kvref.errors import KVCacheIndexError, KVCacheTypeError, KVCacheValueError,
 
 T = TypeVar("T")
 
+NAME: Final = re.compile('[!-"$-~][ -~]{0,63}')
 MOST: Final = 1 << 16  # rows of one call: a sequence that is longer is taken for endless
 
 
@@ -75,6 +77,22 @@ def as_tuple(values: Iterable[T], what: str) -> tuple[T, ...]:
 def as_key(value: object) -> int:
     """A cache key: any integer, negative ones too."""
     return as_integer(value, "cache_key")
+
+
+def as_node(value: object) -> str:
+    """The name of a search's node: a short text, or an integer of at most 128 bits; as a recording
+    writes it, no two alike."""
+    if isinstance(value, str):
+        if NAME.fullmatch(value) is None:
+            raise KVCacheValueError(
+                "the name of a node has 1 to 64 printable ASCII characters, the first of them "
+                f"neither a space nor #: not {show(value)}"
+            )
+        return str(value)
+    told = as_integer(value, "the name of a node")
+    if abs(told) >> 128:
+        raise KVCacheValueError(f"the name of a node has at most 128 bits, not {number(told)}")
+    return f"#{told:x}"
 
 
 def as_env(value: object, env_num: int) -> int:

@@ -191,12 +191,15 @@ class Books(Generic[V]):
         on_evict = self._on_evict
         if on_evict is None:
             return
+        audience = self._audience
+        acting, audience.acting = audience.acting, None
         self._busy = self._quiet = True
         self._bind()
         try:
             for departure in departures:
                 on_evict(departure)
         finally:
+            audience.acting = acting
             self._busy, self._quiet = busy, False
             self._bind()
 

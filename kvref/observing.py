@@ -15,7 +15,8 @@ nor is a reset of counters. Copies and pickles of what is observed are not obser
 
 import logging
 from collections import deque
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 from weakref import WeakSet
 
@@ -92,9 +93,15 @@ class Seat(NamedTuple):
 
 
 class Audience:
-    """Who is told of some pools: a pool's own, or the one of all pools of a manager."""
+    """Who is told of some pools: a pool's own, or the one of all pools of a manager.
+
+    `acting`: the node of a search that what happens now is for, if anybody says so; `node`: the one
+    that the event being told was for.
+    """
 
     def __init__(self) -> None:
+        self.node: str | None = None
+        self.acting: str | None = None
         self._seats: tuple[Seat, ...] = ()
         self._pools: WeakSet[Hearing] = WeakSet()
         self._waiting: deque[Told] = deque()
@@ -127,6 +134,15 @@ class Audience:
         """Whether anybody is told of this pool, or, for None, of lookups."""
         return any(seat.pool is None or seat.pool == pool for seat in self._seats)
 
+    @contextmanager
+    def acting_for(self, node: str | None) -> Iterator[None]:
+        """What happens within the block is for this node, whenever it is told."""
+        before, self.acting = self.acting, node
+        try:
+            yield
+        finally:
+            self.acting = before
+
     @property
     def busy(self) -> bool:
         """An operation is under way, or being told of."""
@@ -134,7 +150,7 @@ class Audience:
 
     def tell(self, event: Event[object], pool: str | None) -> None:
         """To whoever observes now, as soon as what came before is told."""
-        self._waiting.append(Told(event, pool, self._seats))
+        self._waiting.append(Told(event, pool, self._seats, self.acting))
         self._deliver()
 
     def hold(self) -> "Held":
@@ -154,20 +170,20 @@ class Audience:
 
     def insert(self, held: "Held", event: Event[object], pool: str) -> None:
         """Tell of this before all that happened since `hold`, to who observed then."""
-        self._waiting.insert(held.position, Told(event, pool, held.seats))
+        self._waiting.insert(held.position, Told(event, pool, held.seats, self.acting))
 
     def _deliver(self) -> None:
         if self._telling or self._held:
             return
-        self._telling = True
+        acting, self.acting, self._telling = self.acting, None, True
         try:
             while self._waiting:
-                event, pool, seats = self._waiting.popleft()
+                event, pool, seats, self.node = self._waiting.popleft()
                 for seat in seats:
                     if seat.pool is None or seat.pool == pool:
                         self._tell_one(seat, event)
         finally:
-            self._telling = False
+            self.acting, self._telling = acting, False
 
     def _tell_one(self, seat: Seat, event: Event[object]) -> None:
         if not any(seat is other for other in self._seats):
@@ -186,6 +202,7 @@ class Told(NamedTuple):
     event: Event[object]
     pool: str | None
     seats: tuple[Seat, ...]
+    node: str | None
 
     def of(self, pools: Set[str]) -> bool:
         """Whether it is of one of these pools; a lookup, if it asked one."""

@@ -4,7 +4,8 @@ One JSON object per line: a header, a `load` for each entry already there, then 
 pool operation in order (`get`, `set`, `clear`; before a clear of many, `leaving` lists most of
 them), one per hierarchical lookup (`hget`, behind its one or two `get`s), a `remains` for each
 entry there at the end, and `end`. Operations that raise change nothing and are not recorded. `fp`
-is the contents' fingerprint, `o` numbers the stored objects (the same number is the same object).
+is the contents' fingerprint, `o` numbers the stored objects (the same number is the same object),
+`node` names the node of a search that a `get`, `set` or `hget` was for, where that was told.
 Calls on the manager other than lookups are recorded as the pool operations that they lead to:
 whether they led to the right pool is not recorded.
 """
@@ -12,13 +13,20 @@ whether they led to the right pool is not recorded.
 import gzip
 import logging
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, SupportsIndex, TypeVar
+from typing import Final, Protocol, Self, SupportsIndex, TypeVar, runtime_checkable
 
-from kvref.errors import KVCacheIOError, KVCacheReentryError, KVCacheTypeError, show
+from kvref.arguments import as_node
+from kvref.errors import (
+    KVCacheIOError,
+    KVCacheReentryError,
+    KVCacheTypeError,
+    KVCacheValueError,
+    show,
+)
 from kvref.manager import KVCacheManager
 from kvref.observing import Event
 from kvref.records import Records, fingerprint_of
@@ -27,7 +35,18 @@ V = TypeVar("V")
 
 logger = logging.getLogger(__name__)
 
-VERSION: Final = 2
+VERSION: Final = 3
+
+
+@runtime_checkable
+class NamesNodes(Protocol):
+    """Who serves itself of a manager and can say for which node: a `SearchSession`."""
+
+    @property
+    def manager(self) -> object: ...
+
+    def _name_nodes(self, recordings: int) -> None:
+        """So many more recordings ask for names, or fewer."""
 
 
 class Recorder(Records[V]):
@@ -44,6 +63,10 @@ class Recorder(Records[V]):
         path: the file to write; gzip if it ends in .gz.
         fingerprint: an integer that identifies a value's contents. The default asks the value for
             its `fingerprint()`, or hashes its bytes.
+        session: a `SearchSession` of this manager: each of its lookups and stores is written with
+            the node that it is for, named by history whatever the session's keys are. Of nodes that
+            were made before the recording began, or are given by latents alone, nothing is written
+            where keys are made of latents.
     """
 
     failure: BaseException | None
@@ -54,6 +77,8 @@ class Recorder(Records[V]):
         manager: KVCacheManager[V],
         path: str | Path,
         fingerprint: Callable[[V], SupportsIndex] = fingerprint_of,
+        *,
+        session: NamesNodes | None = None,
     ) -> None:
         if not isinstance(manager, KVCacheManager):
             raise KVCacheTypeError(f"only a KVCacheManager can be recorded, not {show(manager)}")
@@ -61,7 +86,12 @@ class Recorder(Records[V]):
             raise KVCacheTypeError(f"fingerprint must be callable, not {show(fingerprint)}")
         if not isinstance(path, (str, Path)):
             raise KVCacheTypeError(f"path must be a path, not {show(path)}")
+        if session is not None and not isinstance(session, NamesNodes):
+            raise KVCacheTypeError(f"session must be a SearchSession, not {show(session)}")
+        if session is not None and session.manager is not manager:
+            raise KVCacheValueError(f"{show(session)} is not a session of {manager!r}")
         self._manager = manager
+        self._session: NamesNodes | None = None
         self._path = Path(path)
         super().__init__(fingerprint)
         self._open = True
@@ -72,7 +102,19 @@ class Recorder(Records[V]):
         loads = [self._load(pool.name, one) for pool in manager.pools for one in pool.by_age()]
         self._begin(header, loads)
         manager.observe(self)
+        if session is not None:
+            self._session = session
+            session._name_nodes(1)
         logger.info("recording into %s, %d entries loaded", path, len(loads))
+
+    def acting_for(self, node: str | SupportsIndex) -> AbstractContextManager[None]:
+        """A block whose lookups and stores are for this node of a search, and written with it.
+
+        `node`: a text of up to 64 characters, or an integer of up to 128 bits, not the same for
+        nodes with different histories. What an `on_evict` or an observer does meanwhile is for
+        nobody. Other recordings of the manager say so too; once this one is over it does nothing.
+        """
+        return self._manager._audience.acting_for(as_node(node))
 
     def _begin(self, header: bytes, loads: Iterable[dict[str, object]]) -> None:
         try:
@@ -109,7 +151,7 @@ class Recorder(Records[V]):
         if not self._open:
             return
         try:
-            self._record(event)
+            self._record(event, self._manager._audience.node)
         except BaseException as error:
             self._fail(error)
             if not isinstance(error, Exception):
@@ -128,8 +170,11 @@ class Recorder(Records[V]):
         )
 
     def _shut(self) -> None:
-        """Let go of the file, whatever it says."""
+        """Let go of the file, whatever it says, and ask for no more names."""
         self._open = False
+        if self._session is not None:
+            self._session._name_nodes(-1)
+            self._session = None
         for file in (self._file, self._binary):
             with suppress(Exception):
                 file.close()
@@ -167,7 +212,7 @@ class Recorder(Records[V]):
             for one in pool.residents():
                 entry = self._entry(one.key, one.slot, one.value)
                 self._write("remains", self._ranked(one, {"p": pool.name, **entry}))
-        tally = {op: self._tally[op] for op in ("get", "set", "clear", "hget")}
+        tally = {op: self._tally[op] for op in ("get", "set", "clear", "hget", "node")}
         self._write("end", {"complete": True, "tally": tally})
         self._file.close()
         self._binary.close()

@@ -100,26 +100,33 @@ class Records(Generic[V]):
         self._last = value, told
         return told
 
-    def _record(self, event: Event[V]) -> None:
+    def _record(self, event: Event[V], node: str | None) -> None:
+        """`node`: whom it was for, if that was told."""
         match event:
             case Got():
-                self._on_got(event)
+                self._write_for(node, "get", self._of_got(event))
             case Stored():
-                self._on_stored(event)
+                self._write_for(node, "set", self._of_stored(event))
             case Cleared():
                 self._on_cleared(event)
             case LookedUp():
-                self._on_looked_up(event)
+                self._write_for(node, "hget", self._of_looked_up(event))
 
-    def _on_got(self, event: Got[V]) -> None:
+    def _write_for(self, node: str | None, op: str, fields: dict[str, object]) -> None:
+        if node is not None:
+            fields["node"] = node
+        self._write(op, fields)
+        self._tally["node"] += node is not None
+
+    def _of_got(self, event: Got[V]) -> dict[str, object]:
         hit = event.value is not None
         fields: dict[str, object] = {"p": event.pool, "k": hexadecimal(event.key), "hit": hit}
         if event.value is not None:
             fields["slot"], fields["fp"] = event.slot, self._print(event.value)
             fields["o"] = self._numbers.of(event.value)
-        self._write("get", fields)
+        return fields
 
-    def _on_stored(self, event: Stored[V]) -> None:
+    def _of_stored(self, event: Stored[V]) -> dict[str, object]:
         fields: dict[str, object] = {
             "p": event.pool,
             "k": hexadecimal(event.key),
@@ -134,7 +141,7 @@ class Records(Generic[V]):
         self._release(event.left)
         if event.rank is not None:
             fields["priority"] = written(event.rank)
-        self._write("set", fields)
+        return fields
 
     def _on_cleared(self, event: Cleared[V]) -> None:
         *most, last = self._chunks(event.left)
@@ -173,11 +180,11 @@ class Records(Generic[V]):
         for one in left:
             self._numbers.left(one.value)
 
-    def _on_looked_up(self, event: LookedUp[V]) -> None:
+    def _of_looked_up(self, event: LookedUp[V]) -> dict[str, object]:
         tier = None if event.value is None else ("init", "recur")[len(event.asked) - 1]
         fields: dict[str, object] = {"env": event.env, "k": hexadecimal(event.key)}
         fields["from"], fields["parts"] = tier, len(event.asked)
         if event.value is not None:
             known, told = (None, "") if self._last is None else self._last
             fields["fp"] = told if known is event.value else self._print(event.value)
-        self._write("hget", fields)
+        return fields

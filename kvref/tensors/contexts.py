@@ -1,6 +1,7 @@
 """The contexts of a search's rows: looked up, rebuilt where missing, cut to length, aligned."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from enum import Enum
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ from weakref import ref as weak
 import torch
 from torch import Tensor
 
-from kvref.arguments import as_size, as_tuple
+from kvref.arguments import as_node, as_size, as_tuple
 from kvref.errors import (
     KVCacheReentryError,
     KVCacheTypeError,
@@ -79,20 +80,13 @@ def same_history(one: KeysValues, other: KeysValues) -> bool:
         return not one.size or torch.equal(joined(one.pieces()), joined(other.pieces()))
 
 
-def store(rows: Sequence[tuple[WindowPool, int, KeysValues]]) -> None:
-    """Set these entries, so that all of them are there at the end (S1).
+class Entry(NamedTuple):
+    """What is stored, where, under which key, and whose it is."""
 
-    A row's entry may be the oldest, and go for the next row's: it is set again then.
-    """
-    left = list(rows)
-    for _ in range(len(rows) + 1):
-        for pool, key, window in left:
-            pool.set(key, window)
-        left = [row for row in rows if row[1] not in row[0]]
-        if not left:
-            return
-    pool, key, _ = left[0]
-    raise KVCacheValueError(f"key {number(key)} does not stay in {pool!r} beside the other rows'")
+    pool: WindowPool
+    key: int
+    node: Node
+    window: KeysValues
 
 
 _CLAIMS: Final[WeakKeyDictionary[KVCacheManager[KeysValues], "weak[Contexts]"]] = (
@@ -130,6 +124,30 @@ class Contexts:
         self.handles, self.grouped, self.positions = handles, grouped, positions
         self.in_use = False
         self._buffers: dict[int, BatchBuffer] = {}
+
+    def acting_for(self, node: Node) -> AbstractContextManager[None]:
+        """A block that is for this node, where a recording asks for whom."""
+        naming = self.handles.naming
+        if not naming.recordings:
+            return nullcontext()
+        told = naming.history_of(node)
+        return self.manager._audience.acting_for(None if told is None else as_node(told))
+
+    def store(self, rows: Sequence[Entry]) -> None:
+        """Set these entries, so that all of them are there at the end (S1).
+
+        A row's entry may be the oldest, and go for the next row's: it is set again then.
+        """
+        left = list(rows)
+        for _ in range(len(rows) + 1):
+            for one in left:
+                with self.acting_for(one.node):
+                    one.pool.set(one.key, one.window)
+            left = [one for one in rows if one.key not in one.pool]
+            if not left:
+                return
+        told = f"key {number(left[0].key)} does not stay in {left[0].pool!r}"
+        raise KVCacheValueError(f"{told} beside the other rows'")
 
     def claim(self) -> None:
         """Refuse a manager that serves another session, or holds what one left behind."""

@@ -1,6 +1,7 @@
 """The handles of a search's nodes: made, checked, and what is remembered of those with entries."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import SupportsIndex, cast
 
 import torch
@@ -38,13 +39,15 @@ class Handles:
     """The nodes of one session.
 
     `outputs`: what the model put out for nodes that have entries; `makings`: what their keys were
-    made of, where that is verified.
+    made of, where that is verified; `histories`: of what is in init, environment by environment,
+    where keys are of latents and a recording asks.
     """
 
     def __init__(self, naming: Naming, env_num: int) -> None:
         self.naming, self.env_num = naming, env_num
         self.outputs: dict[int, object] = {}
         self.makings: dict[int, bytes] = {}
+        self.histories: dict[tuple[int, int], int | None] = {}
 
     def named(
         self,
@@ -52,14 +55,18 @@ class Handles:
         latents: Tensor,
         ids: Iterable[SupportsIndex] | None = None,
     ) -> tuple[Node, ...]:
-        """The nodes that stand for so many latents: roots of episodes that begin, where keys are
-        chained."""
+        """The roots of episodes that begin."""
+        envs, latents = self._rows(env_ids, latents)
+        return self.naming.roots(envs, latents, as_ids(ids, len(envs)))
+
+    def _rows(self, env_ids: EnvIds, latents: Tensor) -> tuple[tuple[int, ...], Tensor]:
+        """Environments, and a latent for each."""
         asked = as_tuple(cast(Iterable[SupportsIndex], env_ids), "env_ids")
         envs = tuple(as_env(env, self.env_num) for env in asked)
         require_rows(latents, len(envs))
         if not envs:
             raise KVCacheValueError("no environments to search")
-        return self.naming.roots(envs, latents, as_ids(ids, len(envs)))
+        return envs, latents
 
     def given(self, nodes: object) -> tuple[Node, ...]:
         """Handles that a caller has, checked."""
@@ -86,7 +93,7 @@ class Handles:
                 "latents do not name nodes, whose keys are chained: pass the nodes that root() and "
                 "children() return, or choose keys=by_env_and_latent()"
             )
-        return self.named(cast(EnvIds, rows), latents)
+        return self.naming.met(*self._rows(cast(EnvIds, rows), latents))
 
     def following(
         self,
@@ -120,6 +127,45 @@ class Handles:
                     f"{node.env_id}"
                 )
 
+    def record(self, recordings: int) -> None:
+        """So many more recordings ask for names, or fewer."""
+        self.naming.recordings += recordings
+        if not self.naming.recordings:
+            self.histories.clear()
+
+    def as_found(self, nodes: Sequence[Node], found: Sequence[object]) -> tuple[Node, ...]:
+        """Of roots that were given by latents alone, and found: whose they are nobody says."""
+        rows = zip(nodes, found, strict=True)
+        return tuple([replace(n, chained=None) if self.naming.asked and e else n for n, e in rows])
+
+    def as_stored(
+        self, nodes: Sequence[Node], keys: Sequence[int], found: Sequence[object]
+    ) -> tuple[Node, ...]:
+        """Where nobody says whose these are, their history is that of what init holds for them."""
+        if not self.naming.asked:
+            return tuple(nodes)
+        return tuple(
+            [
+                replace(one, chained=self._history(one.env_id, key))
+                if one.chained is None and entry
+                else one
+                for one, key, entry in zip(nodes, keys, found, strict=True)
+            ]
+        )
+
+    def _history(self, env: int, key: int) -> int:
+        """Of an entry of init; a new one where none is known."""
+        known = self.histories.get((env, key))
+        if known is None:
+            known = self.histories[env, key] = self.naming.unheard_of(env)
+        return known
+
+    def rooted(self, nodes: Sequence[Node], keys: Sequence[int]) -> None:
+        """These are in init from now on."""
+        if self.naming.asked:
+            rows = zip(nodes, keys, strict=True)
+            self.histories.update({(one.env_id, key): one.chained for one, key in rows})
+
     def remember(self, nodes: Sequence[Node], keys: Sequence[int]) -> None:
         """What the model put out for these nodes, and what their keys were made of."""
         for node, key in zip(nodes, keys, strict=True):
@@ -130,7 +176,8 @@ class Handles:
 
     def forget(self, pools: Iterable[Iterable[int]]) -> None:
         """What was remembered of entries that are gone."""
-        if self.outputs or self.makings:
+        if self.outputs or self.makings or self.histories:
             held = {key for pool in pools for key in pool}
             self.outputs = {key: one for key, one in self.outputs.items() if key in held}
             self.makings = {key: one for key, one in self.makings.items() if key in held}
+            self.histories = {at: one for at, one in self.histories.items() if at[1] in held}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import SupportsIndex
+from typing import SupportsIndex, cast
 
 import torch
 import xxhash
@@ -31,6 +31,7 @@ class Node:
             say; the last is its latent state.
         parent: where the session keeps a record (`tokens=True`), what it was appended to.
         outputs: what the model made of it, if the session was told.
+        chained: its chained name, by its history, where that is known whatever its key is.
     """
 
     env_id: int
@@ -39,6 +40,7 @@ class Node:
     parent: "Node | None" = field(default=None, repr=False)
     outputs: object = field(default=None, repr=False)
     made_of: bytes = field(default=b"", repr=False)
+    chained: int | None = field(default=None, repr=False)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Node) and (self.env_id, self.key) == (other.env_id, other.key)
@@ -82,7 +84,7 @@ class Naming:
     """How a session names nodes: a chained key is the hash of the parent's and of what was appended
     to it, of a root its environment's and role's; else a key is of the latents alone.
 
-    Args: as `SearchSession`.
+    Args: as `SearchSession`. `recordings`: how many ask for chained names, whatever the keys are.
     """
 
     def __init__(self, keys: Keys | None, role: SupportsIndex, tokens: bool, verify: bool) -> None:
@@ -90,7 +92,17 @@ class Naming:
             raise KVCacheTypeError(f"keys must be callable, not {show(keys)}")
         self.keys, self.role = keys, as_integer(role, "role")
         self.tokens, self.verify = tokens, verify
-        self.version = 0
+        self.version = self.recordings = self._unheard_of = 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether names are wanted that are not the keys."""
+        return self.keys is not None and self.recordings > 0
+
+    def unheard_of(self, env: int) -> int:
+        """The name of a history that nobody has told, unlike all others."""
+        self._unheard_of += 1
+        return xxhash.xxh3_128_intdigest(f"found {env} {self.role} {self._unheard_of}".encode())
 
     def stored_under(self, node: Node) -> int:
         """The key of a node's entry: chained keys name the weights as well."""
@@ -98,10 +110,18 @@ class Naming:
             return node.key
         return xxhash.xxh3_128_intdigest(f"weights {self.version} of {node.key:x}".encode())
 
+    def history_of(self, node: Node) -> int | None:
+        """S4 by construction: a number that names a node's history, where it is known."""
+        return node.key if self.keys is None else node.chained
+
+    def met(self, envs: tuple[int, ...], latents: Tensor) -> tuple[Node, ...]:
+        """Of nodes somewhere in a search, of which no more than their latents is known."""
+        return self._made(envs, (None,) * len(envs), (None,) * len(envs), (latents,), None, None)
+
     def roots(
         self, envs: tuple[int, ...], latents: Tensor, ids: Sequence[int] | None = None
     ) -> tuple[Node, ...]:
-        """Of episodes that begin, or of nodes that are given by latents or by ids."""
+        """Of episodes that begin, given by latents or by ids."""
         origins = [f"root {env} {self.role}\0".encode() for env in envs]
         return self._made(envs, (None,) * len(envs), origins, (latents,), ids, None)
 
@@ -113,42 +133,54 @@ class Naming:
         outputs: Sequence[object] | None = None,
     ) -> tuple[Node, ...]:
         envs = tuple(one.env_id for one in parents)
-        origins = [f"step {one.key:x}\0".encode() for one in parents]
+        before = [self.history_of(one) for one in parents]
+        origins = [None if one is None else f"step {one:x}\0".encode() for one in before]
         return self._made(envs, parents, origins, appended, ids, outputs)
 
     def _made(
         self,
         envs: tuple[int, ...],
         parents: Sequence[Node | None],
-        origins: Sequence[bytes],
+        origins: Sequence[bytes | None],
         appended: tuple[Tensor, ...],
         ids: Sequence[int] | None,
         outputs: Sequence[object] | None,
     ) -> tuple[Node, ...]:
         kept = tuple([one.detach().clone() for one in appended])
-        made_of = [b""] * len(envs)
-        if ids is not None:
-            told = zip(envs, ids, strict=True)
-            made_of = [f"id {env} {self.role} {number:x}\0".encode() for env, number in told]
-        elif self.keys is None:
-            made_of = [origin + row for origin, row in zip(origins, row_bytes(kept), strict=True)]
-        if self.keys is None or ids is not None:
-            names = [xxhash.xxh3_128_intdigest(one) for one in made_of]
-        else:
-            names = keys_of(self.keys, envs, kept[-1])
+        made_of = self._making(envs, origins, kept, ids)
+        chained = [None if one is None else xxhash.xxh3_128_intdigest(one) for one in made_of]
+        given = None if ids is not None else self.keys
+        names: Sequence[int | None] = chained if given is None else keys_of(given, envs, kept[-1])
         return tuple(
             [
                 Node(
                     env,
-                    names[row],
+                    cast(int, names[row]),
                     tuple([one.select(0, row) for one in kept]),
                     parents[row] if self.tokens else None,
                     None if outputs is None else outputs[row],
-                    made_of[row] if self.verify else b"",
+                    made_of[row] or b"" if self.verify and given is None else b"",
+                    chained[row],
                 )
                 for row, env in enumerate(envs)
             ]
         )
+
+    def _making(
+        self,
+        envs: tuple[int, ...],
+        origins: Sequence[bytes | None],
+        appended: tuple[Tensor, ...],
+        ids: Sequence[int] | None,
+    ) -> list[bytes | None]:
+        """What chained names are made of, row by row, where anybody asks for them."""
+        if ids is not None:
+            told = zip(envs, ids, strict=True)
+            return [f"id {env} {self.role} {number:x}\0".encode() for env, number in told]
+        if self.keys is not None and not self.asked:
+            return [None] * len(envs)
+        rows = zip(origins, row_bytes(appended), strict=True)
+        return [None if origin is None else origin + row for origin, row in rows]
 
 
 def keys_of(keys: Keys, envs: tuple[int, ...], latents: Tensor) -> list[int]:

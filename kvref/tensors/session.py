@@ -11,10 +11,10 @@ from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.manager import KVCacheManager
 from kvref.tensors.contexts import (
     Contexts,
+    Entry,
     Rebuild,
     Source,
     WindowPool,
-    store,
 )
 from kvref.tensors.handles import EnvIds, Handles
 from kvref.tensors.keys_values import KeysValues
@@ -167,32 +167,40 @@ class SearchSession:
         contexts.require_search(len(nodes), self.simulations)
         contexts.in_use = True
         try:
-            return self._rooted(places, nodes)
+            return self._rooted(places, nodes, by_latents=latents is not None)
         finally:
             contexts.in_use = False
 
-    def _rooted(self, rows: list[tuple[WindowPool, int]], nodes: tuple[Node, ...]) -> Roots:
+    def _rooted(
+        self, rows: list[tuple[WindowPool, int]], nodes: tuple[Node, ...], by_latents: bool
+    ) -> Roots:
         """Look up every root, rebuild and store those that are missing."""
         contexts, manager = self._contexts, self.manager
-        found = [pool._find(key) for pool, key in rows]
+        found, keys = [pool._find(key) for pool, key in rows], [key for _, key in rows]
+        if by_latents:
+            nodes = contexts.handles.as_found(nodes, found)
         missing = [row for row, window in enumerate(found) if window is None]
         made = contexts.rebuilt(missing, nodes)
         rebuilt = [contexts.kept(one) for one in made.windows]
         new = [rows[row] for row in missing]
         contexts.require_one_history([pool for pool, _ in new], [key for _, key in new], rebuilt)
         with all_or_nothing(manager.pools):
-            for pool, key in rows:
-                pool.get(key)
+            for node, (pool, key) in zip(nodes, rows, strict=True):
+                with contexts.acting_for(node):
+                    pool.get(key)
             manager.clear_recur_cache()
-            store([(*row, window) for row, window in zip(new, rebuilt, strict=True)])
-            held = zip(rows, found, strict=True)
-            gone = [(*row, one) for row, one in held if one and row[1] not in row[0]]
-            store(gone)
+            made_for = zip(missing, rebuilt, strict=True)
+            contexts.store([Entry(*rows[row], nodes[row], window) for row, window in made_for])
+            held = zip(rows, nodes, found, strict=True)
+            gone = [Entry(*row, node, one) for row, node, one in held if one]
+            contexts.store([one for one in gone if one.key not in one.pool])
             if any(key not in pool for pool, key in rows):
                 raise KVCacheValueError(f"{len(rows)} roots do not stay in init beside each other")
         told = dict(zip(missing, made.outputs, strict=True))
+        nodes = contexts.handles.as_stored(nodes, keys, found)
+        contexts.handles.rooted(nodes, keys)
         contexts.handles.forget(self.manager.pools)
-        return self._told([key for _, key in rows], nodes, told)
+        return self._told(keys, nodes, told)
 
     def _told(self, keys: list[int], nodes: tuple[Node, ...], rebuilt: dict[int, object]) -> Roots:
         """Rows that were found put out what they did when they were made."""
@@ -239,6 +247,10 @@ class SearchSession:
         """The key of a node's entry, in whichever pool: of the node, and of the weights now."""
         (key,) = self._contexts.handles.keys(self._contexts.handles.given((node,)))
         return key
+
+    def _name_nodes(self, recordings: int) -> None:
+        """So many more recordings of the manager ask for which node everything is, or fewer."""
+        self._contexts.handles.record(recordings)
 
     def learned(self) -> None:
         """The weights have changed: every context goes, and names of entries change with them."""

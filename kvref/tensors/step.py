@@ -12,7 +12,7 @@ from kvref.arguments import as_tuple
 from kvref.errors import KVCacheValueError
 from kvref.ownership import COPYING
 from kvref.tensors.blocks import durable, on
-from kvref.tensors.contexts import Contexts, Source, WindowPool, store
+from kvref.tensors.contexts import Contexts, Entry, Source, WindowPool
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.nodes import Node
 from kvref.tensors.working import Working, by_length, in_order
@@ -54,6 +54,7 @@ class Step:
         self._keys = contexts.handles.keys(nodes)
         self._recurrent = recurrent
         self._children: tuple[Node, ...] | None = None
+        self._parents = nodes
 
     def __enter__(self) -> "Step":
         contexts = self.contexts
@@ -72,7 +73,8 @@ class Step:
         """Find, rebuild and align the parents; what was asked counts when all that is done."""
         contexts = self.contexts
         contexts.handles.require_same_making(self.nodes, self._keys)
-        found = [init if recur is None else recur for init, recur in self._sought()]
+        sought = self._sought()
+        found = [init if recur is None else recur for init, recur in sought]
         missing = [row for row, window in enumerate(found) if window is None]
         rebuilt = dict(zip(missing, contexts.rebuilt(missing, self.nodes).windows, strict=True))
         contexts.require_one_history(
@@ -90,6 +92,9 @@ class Step:
         self.groups = self._grouped(fitting, [one.sealed for one in parents])
         self._rebase([made.first - was.first for made, was in zip(fitting, parents, strict=True)])
         self._children = None
+        self._parents = contexts.handles.as_stored(
+            self.nodes, self._keys, [init for init, _ in sought]
+        )
         self.sources = tuple([self._met(row, *pair) for row, pair in enumerate(self._sought())])
 
     def __exit__(
@@ -153,10 +158,11 @@ class Step:
     def _met(self, row: int, init: KeysValues | None, recur: KeysValues | None) -> Source:
         """Count a row's lookup."""
         manager, env, key = self.contexts.manager, self.env_ids[row], self._keys[row]
-        if self._recurrent:
-            manager._met(env, key, init, recur)
-        else:
-            manager.init_pools[env]._met(key, init)
+        with self.contexts.acting_for(self.nodes[row]):
+            if self._recurrent:
+                manager._met(env, key, init, recur)
+            else:
+                manager.init_pools[env]._met(key, init)
         if init is None and recur is None:
             return Source.REBUILT
         return Source.RECUR if init is None else Source.INIT
@@ -211,7 +217,7 @@ class Step:
             ids: numbers of your own, which name the nodes instead.
             outputs: what the model put out for each row, for whoever searches from it.
         """
-        self._children = self.contexts.handles.following(self.nodes, appended, ids, outputs)
+        self._children = self.contexts.handles.following(self._parents, appended, ids, outputs)
         return self._children
 
     def _store(self) -> None:
@@ -225,9 +231,11 @@ class Step:
         homes = self._homes()
         self.contexts.require_one_history(homes, keys, windows)
         with self._together(homes):
-            store(list(zip(homes, keys, windows, strict=True)))
+            self.contexts.store(list(map(Entry, homes, keys, children, windows)))
         self.contexts.handles.remember(children, keys)
-        if not self._recurrent:  # of recur's, as the next search begins
+        if not self._recurrent:
+            self.contexts.handles.rooted(children, keys)
+            # what is remembered of recur's entries goes as the next search begins
             self.contexts.handles.forget(self.contexts.manager.pools)
 
     def _together(self, homes: Sequence[WindowPool]) -> AbstractContextManager[object]:

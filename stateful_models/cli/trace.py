@@ -6,10 +6,18 @@ from typing import Annotated, Final
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from stateful_models.cli.console import JsonFile, complain, fresh_json, output, refuse, write_json
-from stateful_models.reports.data import FORM, BreachData, TraceData, TraceDocument, written
+from stateful_models.reports.data import (
+    FORM,
+    BreachData,
+    EffectData,
+    TraceData,
+    TraceDocument,
+    written,
+)
 from stateful_models.reports.fitted import Fitted
 from stateful_models.traces.format import TraceError, UpstreamHeader
 from stateful_models.traces.judge import TraceReport, check_trace
@@ -20,6 +28,7 @@ traces: Final = typer.Typer(help="Recorded runs: judge them, describe them.")
 COUNTED: Final = {
     "Get": "gets",
     "hits": "hits",
+    "named": "hits of named nodes",
     "Set": "sets",
     "evicted": "evicted",
     "Clear": "pools cleared",
@@ -35,7 +44,10 @@ COUNTED: Final = {
 
 def as_data(report: TraceReport) -> TraceData:
     breaches = [
-        BreachData(b.law, b.title, b.count, b.record, b.line, b.expected, b.came)
+        BreachData(
+            *(b.law, b.title, b.count, b.record, b.line, b.expected, b.came),
+            [EffectData(e.count, e.of, e.what, e.did) for e in report.effects(b)],
+        )
         for b in report.breaches.values()
     ]
     profile = report.profile
@@ -52,13 +64,16 @@ def as_data(report: TraceReport) -> TraceData:
 
 
 def show(console: Console, report: TraceReport) -> None:
-    """What `str(report)` says, the breaches in a table."""
+    """What `str(report)` says: what the breaches did, then the first of each in a table."""
     verdict = (
         f"[green]{report.verdict}[/]"
         if report.accepted
         else report.verdict.replace("breaks", "[bold red]breaks[/]", 1)
     )
     console.print(report.headline(verdict), highlight=False)
+    for b in report.breaches.values():
+        for effect in report.effects(b):
+            console.print(f"  {effect} ({b.law})", highlight=False)
     if report.breaches:
         console.print(Fitted(breach_table(report)))
     for remark in report.remarks:
@@ -67,13 +82,14 @@ def show(console: Console, report: TraceReport) -> None:
 
 def breach_table(report: TraceReport) -> Table:
     table = Table("law", box=SIMPLE_HEAD)
-    for column in ("records", "first", "line"):
+    for column in ("first", "line"):
         table.add_column(column, justify="right")
     table.add_column("expected", overflow="fold")
     table.add_column("came", overflow="fold")
     for b in report.breaches.values():
         place = f"{b.record:,}", f"{b.line:,}"
-        table.add_row(f"{b.law} {b.title}", f"{b.count:,}", *place, b.expected, b.came)
+        told = escape(b.expected), escape(b.came)
+        table.add_row(f"{b.law} {b.title}", *place, *told)
     return table
 
 

@@ -152,6 +152,15 @@ class SearchData(msgspec.Struct, frozen=True):
     uncleared: list[Uncleared]
 
 
+class EffectData(msgspec.Struct, frozen=True):
+    """`count` of `of` things (`what`) did what they should not (`did`)."""
+
+    count: int
+    of: int
+    what: str
+    did: str
+
+
 class BreachData(msgspec.Struct, frozen=True):
     law: str
     title: str
@@ -160,6 +169,7 @@ class BreachData(msgspec.Struct, frozen=True):
     line: int
     expected: str
     came: str
+    effects: list[EffectData] = []
 
 
 class TraceData(msgspec.Struct, frozen=True):

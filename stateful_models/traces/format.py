@@ -9,12 +9,16 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{16}\\Z")]
 KeyHex: TypeAlias = Annotated[
     str,
-    Meta(pattern="^(?:[0-9a-f]{16}|-[0-9a-f]{15}|[1-9a-f][0-9a-f]{16,}|-[1-9a-f][0-9a-f]{15,})$"),
+    Meta(pattern="^(?:[0-9a-f]{16}|-[0-9a-f]{15}|[1-9a-f][0-9a-f]{16,}|-[1-9a-f][0-9a-f]{15,})\\Z"),
 ]
 """An integer of any size, negative ones too; the same one always in the same way."""
+NodeName: TypeAlias = Annotated[
+    str, Meta(pattern=r"^(?:#(?:0|-?[1-9a-f][0-9a-f]{0,31})|[!\"$-~][ -~]{0,63})\Z")
+]
+"""What a node of a search is called: a number of at most 128 bits behind #, or a short text."""
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
 Size: TypeAlias = Annotated[int, Meta(ge=1, le=2**62)]
 Envs: TypeAlias = Annotated[int, Meta(ge=1, le=2**20)]
@@ -22,7 +26,7 @@ Number: TypeAlias = Annotated[
     str,
     Meta(
         pattern="^-?(?:(?:0x[0-9a-f]+|[0-9]{1,4300})(?:/(?:0x[1-9a-f][0-9a-f]*|[1-9][0-9]{0,4299}))?"
-        "|[0-9]{1,400}(?:[.][0-9]{1,400})?(?:e[+-]?[0-9]{1,3})?|inf)$"
+        "|[0-9]{1,400}(?:[.][0-9]{1,400})?(?:e[+-]?[0-9]{1,3})?|inf)\\Z"
     ),
 ]
 """A priority: an integer, a fraction, or a float as Python writes it."""
@@ -48,7 +52,7 @@ class UpstreamHeader(
     version: Literal[1]
     trace: str
     upstream: str
-    commit: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
+    commit: Annotated[str, Meta(pattern="^[0-9a-f]{40}\\Z")]
     path: Literal["manager", "legacy"]
     env_num: Envs
     pools: dict[str, PoolShape]
@@ -74,7 +78,7 @@ class UpstreamHeader(
 class OwnHeader(
     Struct, tag_field="format", tag="kvref-trace", forbid_unknown_fields=True, frozen=True
 ):
-    version: Literal[1, 2]
+    version: Literal[1, 2, 3]
     env_num: Envs
     ownership: Literal["reference", "sealed", "copy", "copy-both"]
     pools: dict[str, PoolShape]
@@ -108,6 +112,7 @@ class GetRecord(Record, tag="get", frozen=True, kw_only=True):
     want_sz: Count | UnsetType = UNSET
     from_env: Count | UnsetType = UNSET
     back: Hex | UnsetType | None = UNSET
+    node: NodeName | UnsetType = UNSET
     via: str = ""
 
 
@@ -127,6 +132,7 @@ class SetRecord(Record, tag="set", frozen=True, kw_only=True):
     prev_slot: Count | UnsetType = UNSET
     self_ev: bool = False
     stale_ev_slot: Count | UnsetType = UNSET
+    node: NodeName | UnsetType = UNSET
     via: str = ""
 
 
@@ -152,6 +158,7 @@ class LookupRecord(Record, tag="hget", frozen=True, kw_only=True):
     source: Literal["init", "recur"] | None = msgspec.field(name="from")
     parts: Annotated[int, Meta(ge=0, le=2)]
     fp: Hex | UnsetType = UNSET
+    node: NodeName | UnsetType = UNSET
     via: str = ""
 
 
@@ -209,12 +216,13 @@ class RemainsRecord(EntryRecord, tag="remains", frozen=True, kw_only=True):
 
 
 class Tally(Struct, forbid_unknown_fields=True, frozen=True):
-    """How many records of each kind the recorder wrote."""
+    """How many records of each kind the recorder wrote; how many name a node, from version 3 on."""
 
     get: Count
     set: Count
     clear: Count
     hget: Count
+    node: Count | UnsetType = UNSET
 
 
 class EndRecord(Record, tag="end", frozen=True, kw_only=True):

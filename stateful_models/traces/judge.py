@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from spec.laws import TITLES
 from spec.ops import Contents, Key
 from spec.profile import Ownership, Profile, copies
+from stateful_models.traces.effects import Effect, effects
 from stateful_models.traces.format import (
     AnyRecord,
     ClearAllRecord,
@@ -28,6 +29,7 @@ from stateful_models.traces.format import (
     WmCopyRecord,
     kind_of,
 )
+from stateful_models.traces.nodes import Nodes
 from stateful_models.traces.objects import OwnNumbers, SlotNumbers, UpstreamNumbers
 from stateful_models.traces.pool import POLICY, Charge, PoolTrack
 from stateful_models.traces.reader import TraceReader, rank_of_pool
@@ -39,24 +41,22 @@ KINDS: Final = {kind: kind_of(kind) for kind in get_args(AnyRecord)}
 
 @dataclass
 class Breach:
-    """A law, how many records break it, and the first of them."""
+    """A law, the first record that breaks it, and how many of each kind do."""
 
     law: str
     record: int
     line: int
     expected: str
     came: str
-    count: int = 1
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        return self.kinds.total()
 
     @property
     def title(self) -> str:
         return TITLES[self.law]
-
-    def __str__(self) -> str:
-        return (
-            f"  {self.law} {self.title}: {self.count:,} records, first {self.record:,} on line "
-            f"{self.line:,}: expected {self.expected}; came {self.came}"
-        )
 
 
 @dataclass
@@ -81,8 +81,20 @@ class TraceReport:
 
     def __str__(self) -> str:
         """What `kvref trace check` prints."""
-        breaches = map(str, self.breaches.values())
+        breaches = map(self.sentence, self.breaches.values())
         return "\n".join([self.headline(self.verdict), *breaches, *self.remarks])
+
+    def sentence(self, breach: Breach) -> str:
+        return (
+            f"  {breach.law} {breach.title}: {'; '.join(map(str, self.effects(breach)))}; first "
+            f"record {breach.record:,} on line {breach.line:,}: expected {breach.expected}; came "
+            f"{breach.came}"
+        )
+
+    def effects(self, breach: Breach) -> list[Effect]:
+        """What a broken law did, by kind of record, as of so many."""
+        own = isinstance(self.header, OwnHeader)
+        return list(effects(breach.law, breach.kinds, self.counts, own))
 
     @property
     def verdict(self) -> str:
@@ -93,7 +105,7 @@ class TraceReport:
 
     @property
     def remarks(self) -> list[str]:
-        return list(remarks(self.wrong_misses, self.shared_hits))
+        return list(remarks(self.wrong_misses, self.shared_hits, self.counts))
 
     @property
     def profile(self) -> Profile:
@@ -104,14 +116,11 @@ class TraceReport:
         legacy = self.header.path == "legacy"
         return Profile(policy, Ownership.COPY if legacy else Ownership.REFERENCE)
 
-    def charge(self, charges: list[Charge], record: int, line: int) -> None:
+    def charge(self, charges: list[Charge], record: AnyRecord, line: int) -> None:
         """A record counts once for each law that it breaks."""
         for one in {one.law: one for one in reversed(charges)}.values():
-            known = self.breaches.get(one.law)
-            if known is None:
-                self.breaches[one.law] = Breach(one.law, record, line, one.expected, one.came)
-            else:
-                known.count += 1
+            first = Breach(one.law, record.i, line, one.expected, one.came)
+            self.breaches.setdefault(one.law, first).kinds[KINDS[type(record)]] += 1
 
 
 class TraceJudge:
@@ -126,6 +135,7 @@ class TraceJudge:
         own = isinstance(reader.header, OwnHeader)
         self.numbers = OwnNumbers() if own else UpstreamNumbers()
         self.slots = SlotNumbers() if reader.dialect == "legacy" else None
+        self.nodes = Nodes(self.report.counts)
         self.recent: list[GetRecord | ClearRecord] = []
         self.storer: dict[Key, int] = {}
         self.own: dict[tuple[int, Key], Contents] = {}
@@ -137,7 +147,7 @@ class TraceJudge:
         if fault is not None:
             raise self.reader.fail(fault)
         if charges:
-            self.report.charge(charges, record.i, line)
+            self.report.charge(charges, record, line)
         if not isinstance(record, (GetRecord, ClearRecord)):
             if self.recent:
                 self.recent = []
@@ -195,6 +205,8 @@ class TraceJudge:
         if r.hit and not isinstance(self.report.header, OwnHeader):
             self.agrees(r)
         charges = pool.on_get(r)
+        if self.reader.names_nodes:
+            charges += self.nodes.found(r)
         if r.p == "recur" and r.hit and isinstance(r.env, int):
             charges += self.shared(r.env, key_of(r.k))
         if self.slots is not None and r.hit:
@@ -247,6 +259,8 @@ class TraceJudge:
         pool = self.pools[r.p]
         before = pool.size
         charges = pool.on_set(r)
+        if self.reader.names_nodes:
+            self.nodes.set(r)
         grown = pool.size - before
         self.report.counts["evicted"] += r.new - grown if r.new else -grown
         if r.p == "recur" and isinstance(r.env, int):
@@ -260,17 +274,19 @@ class TraceJudge:
         if r.p == "recur":
             self.storer.clear()
             self.own.clear()
+        self.nodes.clear(r.p)
         return self.pools[r.p].on_clear(r)
 
     def on_lookup(self, r: LookupRecord) -> list[Charge]:
-        """M3: init, then recur if init missed; the answer is theirs."""
+        """M3: init, then recur if init missed, for one node; the answer is theirs."""
         gets = (
             [one for one in self.recent if isinstance(one, GetRecord)][-r.parts :]
             if r.parts
             else []
         )
         asked = [f"init:{r.env}", self.recur_of(r.env)][: r.parts]
-        told = [one.p for one in gets if one.k == r.k and one.env in (UNSET, r.env)]
+        right = [one for one in gets if one.k == r.k and one.env in (UNSET, r.env)]
+        told = [one.p for one in right if one.node == r.node]
         found = gets[-1].hit if gets else False
         source = ("init", "recur")[r.parts - 1] if found and r.parts else None
         early = [one.hit for one in gets[:-1]]

@@ -55,7 +55,10 @@ EVERYBODY: Final = frozenset[Dialect]({"kvref", "manager", "legacy"})
 SLOTTED: Final = GetRecord, SetRecord, WmCopyRecord, EntryRecord
 Slotted: TypeAlias = GetRecord | SetRecord | WmCopyRecord | EntryRecord
 OF_RINGS: Final = GetRecord, SetRecord, ClearRecord, WmCopyRecord
-LEAVING_SINCE: Final = 2  # the version of kvref's traces
+LEAVING_SINCE: Final = 2  # versions of kvref's traces
+NODES_SINCE: Final = 3
+NAMING: Final = GetRecord, SetRecord, LookupRecord
+Naming: TypeAlias = GetRecord | SetRecord | LookupRecord
 T = TypeVar("T")
 
 
@@ -85,6 +88,8 @@ class TraceReader:
         header = self.header
         self.dialect: Dialect = "kvref" if isinstance(header, OwnHeader) else header.path
         self.longest = 0 if isinstance(header, OwnHeader) else header.context_length
+        self.names_nodes = self.own and self.header.version >= NODES_SINCE
+        self.named = 0
         self.listed = 0, (0, 0)
         self.order = order_of(header) if isinstance(header, UpstreamHeader) else ()
         rings = header.pools.items() if self.dialect == "legacy" else ()
@@ -202,12 +207,22 @@ class TraceReader:
         before, self.listed = self.listed, (PHASE[type(record)], rank_of_pool(pool))
         return f"pool {pool} behind another" if before > self.listed else None
 
+    def _naming(self, record: AnyRecord) -> str | None:
+        """Nodes are named since some version, and counted."""
+        if cast(Naming, record).node is UNSET:
+            return None
+        self.named += 1
+        kind = kind_of(type(record)).lower()
+        told = f"a {kind} record that names a node, in version {self.header.version}"
+        return None if self.names_nodes else told
+
     def _check_tally(self, end: EndRecord, seen: dict[type, int]) -> None:
         if not self.own:
             return
-        told = Tally(
-            *(seen.get(kind, 0) for kind in (GetRecord, SetRecord, ClearRecord, LookupRecord))
-        )
+        counted = [seen.get(kind, 0) for kind in (GetRecord, SetRecord, ClearRecord, LookupRecord)]
+        told = Tally(*counted)
+        if self.names_nodes:
+            told = msgspec.structs.replace(told, node=self.named)
         if end.tally != told:
             raise self.fail(f"the end tells of {end.tally}, the file holds {told}")
 
@@ -235,6 +250,7 @@ class TraceReader:
             self._sized: kind in (SetRecord, WmCopyRecord) and not self.own,
             lambda r: fault_of_priority(cast(EntryRecord, r), pools): self.own
             and issubclass(kind, (SetRecord, EntryRecord)),
+            self._naming: self.own and issubclass(kind, NAMING),
             self._misplaced: kind is LeavingRecord and header.version < LEAVING_SINCE,
             self._listed: issubclass(kind, EntryRecord),
             **{one.of(kind): True for one in self.order},

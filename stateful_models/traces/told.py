@@ -43,6 +43,7 @@ TOLD_BY: Final[Mapping[type[Record], Mapping[str, frozenset[Dialect]]]] = {
         "want_sz": UPSTREAM,
         "from_env": UPSTREAM,
         "back": RING,
+        "node": OWN,
         "via": UPSTREAM,
     },
     SetRecord: {
@@ -56,10 +57,11 @@ TOLD_BY: Final[Mapping[type[Record], Mapping[str, frozenset[Dialect]]]] = {
         "prev_slot": RING,
         "self_ev": RING,
         "stale_ev_slot": RING,
+        "node": OWN,
         "via": UPSTREAM,
     },
     ClearRecord: {"left": OWN, "map_left": RING, "cursor": RING, "via": UPSTREAM},
-    LookupRecord: {"fp": OWN, "via": UPSTREAM},
+    LookupRecord: {"fp": OWN, "node": OWN, "via": UPSTREAM},
     EndRecord: {"tally": OWN},
 }
 ALWAYS: Final[Mapping[type[Record], frozenset[str]]] = {

@@ -87,7 +87,7 @@ def test_every_record_of_a_run(tmp_path: Path) -> None:
     header, *records = written(path)
     assert header == {
         "format": "kvref-trace",
-        "version": 2,
+        "version": 3,
         "env_num": 2,
         "ownership": "reference",
         "pools": {
@@ -138,7 +138,7 @@ def test_every_record_of_a_run(tmp_path: Path) -> None:
         {
             "op": "end",
             "complete": True,
-            "tally": {"get": 6, "set": 6, "clear": 1, "hget": 3},
+            "tally": {"get": 6, "set": 6, "clear": 1, "hget": 3, "node": 0},
         },
     ]
     assert check_trace(path).accepted

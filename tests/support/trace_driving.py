@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from math import inf
 from pathlib import Path
@@ -70,6 +70,9 @@ class Drive:
         self.ranked = manager.wm_pool.eviction_strategy is EvictionStrategy.PRIORITY
         self.cells = [Cell(number) for number in range(4)]
         self.made = 4
+        self.recorder: Recorder[Cell] | None = None
+        """Is told of most operations for which node they are: one for each key."""
+        self.telling = random.Random(0)
 
     def run(self, steps: int) -> None:
         calls: list[Callable[[], object]] = [
@@ -81,6 +84,11 @@ class Drive:
         ]
         for _ in range(steps):
             self.rng.choice(calls)()
+
+    def acting_for(self, key: int) -> AbstractContextManager[None]:
+        if self.recorder is None or self.telling.random() < 0.2:
+            return nullcontext()
+        return self.recorder.acting_for(key if abs(key) < 2**128 else f"node of {key % 1000}")
 
     def pool(self) -> KVCachePool[Cell]:
         return self.rng.choice(self.manager.pools)
@@ -99,7 +107,11 @@ class Drive:
 
     def set(self) -> None:
         rank = self.rng.choice(RANKS) if self.ranked else None
-        key, cell, env = self.key(), self.cell(), self.env()
+        key = self.key()
+        with self.acting_for(key):
+            self.store(key, self.cell(), self.env(), rank)
+
+    def store(self, key: int, cell: Cell, env: int, rank: Priority | None) -> None:
         match self.rng.randrange(4):
             case 0:
                 self.manager.set_init_cache(env, key, cell, priority=rank)
@@ -112,10 +124,14 @@ class Drive:
                 self.pool().set(key, cell, priority=rank)
 
     def get(self) -> None:
-        self.pool().get(self.key())
+        pool, key = self.pool(), self.key()
+        with self.acting_for(key):
+            pool.get(key)
 
     def look_up(self) -> None:
-        self.manager.hierarchical_get(self.env(), self.key())
+        env, key = self.env(), self.key()
+        with self.acting_for(key):
+            self.manager.hierarchical_get(env, key)
 
     def look(self) -> None:
         pool, key = self.pool(), self.key()
@@ -149,7 +165,12 @@ class Drive:
 
 
 def recorded(
-    path: Path, policy: EvictionStrategy, ownership: Ownership, scope: RecurScope, seed: int = 0
+    path: Path,
+    policy: EvictionStrategy,
+    ownership: Ownership,
+    scope: RecurScope,
+    seed: int = 0,
+    named: bool = False,
 ) -> Path:
     manager: KVCacheManager[Cell] = KVCacheManager(
         CONFIG, ENVS, eviction_strategy=policy, ownership=ownership, recur_scope=scope
@@ -157,6 +178,7 @@ def recorded(
     drive = Drive(manager, random.Random(f"{policy} {ownership} {scope} {seed}"))
     drive.run(60)
     drive.set()
-    with Recorder(manager, path, number_of):
+    with Recorder(manager, path, number_of) as recorder:
+        drive.recorder = recorder if named else None
         drive.run(500)
     return path

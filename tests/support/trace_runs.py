@@ -23,6 +23,7 @@ RUNS: Final[Mapping[str, tuple[str, int]]] = {
     "legacy": ("e4_head_legacy_pong_smallpool", 2),
     "own": ("small/priority_reference", 0),
     "own-copies": ("small/lru_copy_per_env", 0),
+    "own-nodes": ("small/fifo_sealed_nodes", 0),
 }
 """File, and how many searches of it; 0: all of it."""
 
@@ -57,6 +58,7 @@ UNSEEN: Final[Mapping[str, Sequence[object]]] = {
     "strategy": ["fifo", "lru", "priority", "ring"],
     "path": ["manager", "legacy"],
     "op": ["get", "set", "clear"],
+    "node": ["#0", "#-1f", "another"],
     "from": ["init", "recur", None],
     "why": ["evicted", "updated", "cleared"],
     "p": ["init:0", "init:1", "recur", "recur:1", "wm", "init:7"],

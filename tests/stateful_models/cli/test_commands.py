@@ -291,12 +291,16 @@ def test_trace_check_accepts_and_rejects(tmp_path: Path) -> None:
     assert kvref("trace", "check", accepted).returncode == 0
     run = kvref("trace", "check", accepted, wrong, "--json", tmp_path / "out.json")
     assert run.returncode == 1
-    for piece in ("accepted", "P3 victim", "111", "record 156", "record 165"):
+    did = "evicted an entry that was not due, or kept one that was"
+    told = f"111 of 4,368 sets {did} (P3)"
+    for piece in ("accepted", "P3 victim", told, "record 156", "record 165"):
         assert piece in run.stdout, run.stdout
     first, second = result(tmp_path / "out.json")
     assert first["accepted"]
     assert not first["breaches"]
-    assert {one["law"]: one["count"] for one in second["breaches"]}["P3"] == 111
+    (victim,) = (one for one in second["breaches"] if one["law"] == "P3")
+    assert victim["count"] == 111
+    assert victim["effects"] == [{"count": 111, "of": 4368, "what": "sets", "did": did}]
 
 
 def test_one_bad_trace_does_not_hide_the_others(tmp_path: Path) -> None:
