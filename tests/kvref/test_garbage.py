@@ -80,6 +80,8 @@ def pool_surfaces() -> dict[str, Surface]:
     made["set of a copy"] = Surface(
         verifying.set, (7, kt.KeysValues(1, 1, 2, 2, 1)), {}, lambda: books(verifying)
     )
+    copying: KVCachePool[object] = KVCachePool(2, ownership=Ownership.COPY)
+    made["set of any copy"] = Surface(lambda value: copying.set(7, value), (3,))
     return made
 
 
