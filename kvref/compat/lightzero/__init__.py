@@ -1,0 +1,1 @@
+"""LightZero's UniZero on kvref. Nothing here imports LightZero."""
