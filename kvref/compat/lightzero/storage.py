@@ -189,11 +189,14 @@ class Cache:
     def clone(self) -> "Cache":
         """W5: a copy that shares nothing."""
         copy = Cache.__new__(Cache)
-        copy._least_room, copy._tokens = self._least_room, self._tokens
-        with durable(), torch.no_grad():
-            tensor = self._stored.tensor.detach()
-            copy._stored = Stored(tensor.clone(memory_format=torch.contiguous_format))
+        vars(copy).update(self.__getstate__())
         return copy
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a copy or a pickle takes along: a tensor of its own."""
+        with durable(), torch.no_grad():
+            tensor = self._stored.tensor.detach().clone(memory_format=torch.contiguous_format)
+        return {**vars(self), "_stored": Stored(tensor)}
 
     def __copy__(self) -> "Cache":
         return self.clone()

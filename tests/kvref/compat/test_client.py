@@ -11,20 +11,20 @@ from tests.support.unizero import Client, Manager
 
 
 def lived(manager: Manager, seed: int, envs: int = 4) -> Client:
-    """Twelve roots, of each a search of twenty simulations."""
+    """Ten roots, of each a search of fifteen simulations."""
     with torch.no_grad():
         client = Client(manager, envs, seed)
-        for _ in range(12):
-            client.search(20)
+        for _ in range(10):
+            client.search(15)
             client.act()
     return client
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_prediction_is_right(seed: int) -> None:
     """With what a config without a word on sizes leads to."""
     client = lived(KVCacheManager(config=SimpleNamespace(), env_num=4), seed)
-    assert client.predictions > 700
+    assert client.predictions > 450
     assert (client.misses, client.wrong) == (0, 0)
 
 
@@ -48,4 +48,4 @@ def test_references_to_its_one_window_are_found_wrong() -> None:
 
 def test_pools_that_are_too_small_are_found_missing() -> None:
     client = lived(KVCacheManager(SimpleNamespace(num_simulations=4), 4), seed=0)
-    assert client.misses > 100
+    assert client.misses > 50
