@@ -86,6 +86,15 @@ class KVCachePool(kvref.pool.KVCachePool[V]):
         return MappingProxyType(self._slots)
 
 
+class InitPools(Fixed[tuple[kvref.pool.KVCachePool[V], ...]]):
+    """A list, which can be joined with others; a new one each time, so that no pool is lost."""
+
+    def __get__(  # type: ignore[override]  # a list where kvref's own has a tuple
+        self, instance: "KVCacheManager[V]", owner: type
+    ) -> list[kvref.pool.KVCachePool[V]]:
+        return list(instance._init_pools)
+
+
 class KVCacheManager(kvref.manager.KVCacheManager[V]):
     """A manager that stores copies in SEARCH_SAFE sizes unless told otherwise.
 
@@ -93,6 +102,7 @@ class KVCacheManager(kvref.manager.KVCacheManager[V]):
         clear_recur_log_freq, clear_all_log_freq: every so many clears one is logged; 0: none.
     """
 
+    init_pools = InitPools[V]()  # type: ignore[assignment]  # likewise
     _pools_are: ClassVar[type[kvref.pool.KVCachePool[object]]] = KVCachePool
 
     def __init__(

@@ -136,6 +136,17 @@ def test_the_working_lists_stay_the_same_objects() -> None:
     assert made.keys_values_wm_size_list is sizes
 
 
+def test_its_init_pools_are_a_list() -> None:
+    """Which it joins with the other pools."""
+    made = manager()
+    others = [made.recur_pool, made.wm_pool]
+    assert made.init_pools + others == list(made.pools)
+    made.init_pools.clear()
+    assert [pool.name for pool in made.init_pools] == ["init:0", "init:1", "init:2"]
+    with pytest.raises(KVCacheAttributeError, match="init_pools"):
+        made.init_pools = []
+
+
 def test_slots_by_key() -> None:
     pool = KVCachePool[int](2)
     index = pool._key_to_index
@@ -193,7 +204,7 @@ def test_copies_are_of_the_same_kind(way: Callable[[Any], Any]) -> None:
     made.set_recur_cache(1, KeysValues(1, 1, 4, 2, 1))
     other: Any = way(made)
     made.clear_all()
-    assert type(other) is KVCacheManager
+    assert (type(other), type(other.recur_pool)) == (KVCacheManager, KVCachePool)
     assert dict(other.recur_pool._key_to_index) == {1: 0}
     assert other.recur_pool.eviction_strategy is EvictionStrategy.LRU
     assert other.get_recur_cache(1).shape == (1, 1, 0, 2)
