@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from kvref.arguments import as_integer, as_size
-from kvref.compat.lightzero.storage import TOKENS, Cache, append, select
+from kvref.compat.lightzero.storage import TOKENS, Cache, append, rooms, select
 from kvref.errors import KVCacheIndexError, KVCacheValueError, UnevenError, number
 from kvref.tensors import KeysValues as Window
 from kvref.tensors.blocks import Shape
-from kvref.tensors.layout import Device, Mask
+from kvref.tensors.layout import Device, Mask, layout
 
 __all__ = ["Cache", "KVCache", "KeysValues"]
 
@@ -32,8 +32,13 @@ class KVCache:
         embed_dim: int,
         device: Device = None,
     ) -> None:
-        self._k_cache = Cache(num_samples, num_heads, max_tokens, embed_dim, device)
-        self._v_cache = Cache(num_samples, num_heads, max_tokens, embed_dim, device)
+        made = layout(num_samples, num_heads, max_tokens, embed_dim, device, None)
+        self._begin(*rooms(2, made))
+
+    def _begin(self, k: Tensor, v: Tensor) -> None:
+        self._k_cache, self._v_cache = Cache.__new__(Cache), Cache.__new__(Cache)
+        self._k_cache._begin(k)
+        self._v_cache._begin(v)
 
     @property
     def parts(self) -> tuple[Cache, Cache]:
@@ -105,10 +110,13 @@ class KeysValues:
         num_layers: int,
         device: Device = None,
     ) -> None:
-        made = (num_samples, num_heads, max_tokens, embed_dim, device)
+        made = layout(num_samples, num_heads, max_tokens, embed_dim, device, None)
+        room = rooms(2 * as_size(num_layers, "num_layers"), made)
         self._keys_values: Sequence[KVCache] = tuple(
-            [KVCache(*made) for _ in range(as_size(num_layers, "num_layers"))]
+            [KVCache.__new__(KVCache) for _ in range(len(room) // 2)]
         )
+        for layer, k, v in zip(self._keys_values, room[::2], room[1::2], strict=True):
+            layer._begin(k, v)
 
     def _parts(self) -> tuple[Cache, ...]:
         """K of layer 0, V of layer 0, K of layer 1, ..."""

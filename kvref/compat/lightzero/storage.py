@@ -8,8 +8,8 @@ from torch import Tensor
 
 from kvref.arguments import as_count, as_integer
 from kvref.errors import KVCacheTypeError, KVCacheValueError, UnevenError, show
-from kvref.tensors.blocks import Shape, columns, durable, on
-from kvref.tensors.layout import Device, Mask, layout, selection, usable
+from kvref.tensors.blocks import Shape, columns, durable, empty, on
+from kvref.tensors.layout import Device, Layout, Mask, layout, selection, usable
 from kvref.window_drop import drop
 
 TOKENS: Final = 2
@@ -47,10 +47,12 @@ class Cache:
         device: Device = None,
     ) -> None:
         made = layout(num_samples, num_heads, max_tokens, embed_dim, device, None)
-        self._least_room = made.max_tokens
+        self._begin(rooms(1, made)[0])
+
+    def _begin(self, room: Tensor) -> None:
+        self._stored = Stored(room)
+        self._least_room: int = room.shape[TOKENS]
         self._tokens = 0
-        with durable():
-            self._stored = Stored(torch.zeros(made.whole, dtype=made.dtype, device=made.device))
 
     @property
     def _cache(self) -> Tensor:
@@ -159,9 +161,7 @@ class Cache:
         with durable(), torch.no_grad():
             tensor = self._stored.tensor
             if dropped or self._stored.foreign or total > width:
-                tensor = torch.zeros(
-                    (samples, heads, room, head_dim), dtype=self.dtype, device=self.device
-                )
+                tensor = zeros((samples, heads, room, head_dim), self.dtype, self.device)
                 columns(tensor, 0, before).copy_(kept)
             columns(tensor, before, total).copy_(x)
         return Stored(tensor), total
@@ -178,9 +178,7 @@ class Cache:
         """Empty again, for as many samples as it holds."""
         samples, heads, _, head_dim = self.shape
         whole = samples, heads, self.max_tokens, head_dim
-        with durable():
-            self._stored = Stored(torch.zeros(whole, dtype=self.dtype, device=self.device))
-        self._tokens = 0
+        self._stored, self._tokens = Stored(zeros(whole, self.dtype, self.device)), 0
 
     def remove_newest(self, tokens: SupportsIndex) -> None:
         """Without its newest tokens; without any if that many are not there."""
@@ -206,6 +204,19 @@ class Cache:
 
     def __repr__(self) -> str:
         return f"Cache({self.shape}, {self.max_tokens} at most, {self.dtype}, {self.device})"
+
+
+def zeros(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Room with nothing in it; refused, naming its shape, where torch has none."""
+    with torch.no_grad():
+        return empty(shape, dtype, device).zero_()
+
+
+def rooms(parts: int, layout: Layout) -> list[Tensor]:
+    """Room for each of so many parts, made at once; each counts its own writes, for autograd."""
+    whole = zeros((parts, *layout.whole), layout.dtype, layout.device)
+    with durable():
+        return [whole.select(0, part).data for part in range(parts)]
 
 
 def holds(wide: torch.dtype, narrow: torch.dtype) -> bool:
