@@ -26,8 +26,8 @@ def surfaces() -> dict[str, Surface]:
     kv, x = filled(), tokens(0)
     layer, part, state = kv[0], kv[0]._k_cache, partial(held, kv)
     making = {"ownership": Ownership.COPY, "on_evict": None, "verify": True}
-    managing = {"sizing": SizingProfile.SEED, "recur_scope": RecurScope.SHARED, **making}
-    managing["eviction_strategy"] = EvictionStrategy.LRU
+    sizing = {"sizing": SizingProfile.SEED, "recur_scope": RecurScope.SHARED}
+    managing = {"eviction_strategy": EvictionStrategy.LRU, **sizing, **making}
     config = SimpleNamespace(num_simulations=2, game_segment_length=2)
     pool: KVCachePool[object] = KVCachePool(2)
     return {

@@ -156,6 +156,19 @@ def test_gradients_flow_from_every_result() -> None:
     assert not copied.clone()[0]._k_cache._cache.requires_grad
 
 
+def test_writes_of_one_layer_are_no_writes_of_another_to_autograd() -> None:
+    """Though a window's parts are made as one tensor."""
+    with torch.no_grad():
+        kv = filled(1)
+    weight = torch.ones(1, requires_grad=True)
+    loss = (weight * kv[0].get()[0]).sum()
+    with torch.no_grad():
+        kv[1].update(tokens(1), tokens(1))
+        kv[0]._v_cache.update(tokens(1))
+    loss.backward()  # type: ignore[no-untyped-call]  # torch does not say
+    assert weight.grad is not None
+
+
 def test_made_in_inference_mode_it_is_written_outside() -> None:
     with torch.inference_mode():
         part = Cache(2, 3, 5, 6)
