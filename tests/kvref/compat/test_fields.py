@@ -41,9 +41,12 @@ def test_batch_and_width_may_change_by_assignment() -> None:
     assert kv.shape == (2, 3, 0, 2)
 
 
-def test_a_narrow_storage_grows_to_the_capacity() -> None:
+@pytest.mark.parametrize("pruned", [True, False])
+def test_a_narrow_storage_grows_to_the_capacity(pruned: bool) -> None:
     part = filled()[0]._k_cache
     part._cache = part._cache[:, :, :3]
+    if pruned:
+        part.prune([True, True])
     before = part.get().clone()
     with torch.no_grad():
         part.update(tokens(2))
