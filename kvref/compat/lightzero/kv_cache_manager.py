@@ -6,6 +6,7 @@ entries where its config says nothing.
 
 import logging
 from collections.abc import Mapping
+from inspect import getattr_static
 from types import MappingProxyType, SimpleNamespace
 from typing import ClassVar, Final, SupportsIndex, TypeVar, cast
 
@@ -154,5 +155,14 @@ def log_one_of(frequency: int, clears: int, what: str) -> None:
 def with_defaults(config: object) -> SimpleNamespace:
     """What sizes follow from, as the config has it or by default."""
     names = [*DEFAULTS, "game_segment_length"]
-    said = {name: getattr(config, name) for name in names if offers(config, name)}
+    said = {name: getattr(config, name) for name in names if says(config, name)}
     return SimpleNamespace(**{**DEFAULTS, **said})
+
+
+def says(config: object, name: str) -> bool:
+    """Whether a config says something; not if it only answers to every name, and with no number."""
+    if not offers(config, name):
+        return False
+    return isinstance(getattr(config, name), SupportsIndex) or (
+        getattr_static(config, name, says) is not says
+    )

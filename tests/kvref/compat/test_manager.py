@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -71,6 +72,21 @@ def test_a_config_that_says_something_else_is_not_overruled() -> None:
             manager(num_simulations=wrong)
     with pytest.raises(KVCacheValueError, match=r"config\.max_cache_size"):
         manager(max_cache_size=0)
+
+
+class Dynamic:
+    """A config that looks its names up."""
+
+    def __getattr__(self, name: str) -> int:
+        return {"num_simulations": 4, "max_cache_size": 300}[name]
+
+
+def test_a_config_that_answers_to_every_name_says_what_are_numbers() -> None:
+    answers = Mock(num_simulations=200, game_segment_length=9)
+    made = KVCacheManager[Any](config=answers, env_num=3)
+    assert [pool.pool_size for pool in made.pools] == [400] * 3 + [600, 3]
+    made = KVCacheManager[Any](Dynamic(), 3)
+    assert [pool.pool_size for pool in made.pools] == [256] * 3 + [12, 3]
 
 
 def test_kvrefs_own_settings_can_be_had() -> None:
