@@ -4,7 +4,7 @@ pool."""
 import logging
 from copy import copy
 from itertools import chain
-from typing import Generic, SupportsIndex, TypedDict, TypeVar, cast
+from typing import ClassVar, Generic, SupportsIndex, TypedDict, TypeVar, cast
 
 from kvref.arguments import as_env, as_envs, as_flag, as_key
 from kvref.departures import OnEvict
@@ -58,6 +58,7 @@ class KVCacheManager(Generic[V]):
     recur_pools = Fixed[tuple[KVCachePool[V], ...]]()
     wm_pool = Fixed[KVCachePool[V]]()
     lookup_stats = Fixed[LookupStats | None]()
+    _pools_are: ClassVar[type[KVCachePool[object]]] = KVCachePool
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class KVCacheManager(Generic[V]):
         self._enable_stats = as_flag(enable_stats, "enable_stats")
 
         def pool(size: int, name: str) -> KVCachePool[V]:
-            return KVCachePool(
+            return cast(type[KVCachePool[V]], self._pools_are)(
                 size,
                 eviction_strategy,
                 self._enable_stats,

@@ -1,6 +1,7 @@
 """Who owns a stored value, and what a set does to it before it stores it."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from enum import Enum
 from typing import Final, Protocol, cast
 
@@ -11,10 +12,11 @@ from kvref.errors import KVCacheTypeError, show
 class Ownership(Enum):
     """What a set stores and a get delivers.
 
-    REFERENCE: the object itself. SEALED: the object, sealed by the set. COPY: a private copy,
-    sealed. COPY_BOTH: a private copy, and of it a fresh one by each get, which is the caller's to
-    write. SEALED values need `seal()`; COPY and COPY_BOTH values need `clone()`, whose result
-    needs `seal()` under COPY and `clone()` under COPY_BOTH.
+    REFERENCE: the object itself. SEALED: the object, sealed by the set, which needs `seal()`.
+    COPY: a private copy, by `clone()` or else `copy.deepcopy`, and sealed if it has `seal()`; of
+    one that has not, R4 holds for callers that do not write into what a get delivered. COPY_BOTH:
+    a private copy, and of it a fresh one by each get, which is the caller's to write; values and
+    their copies need `clone()`.
     """
 
     REFERENCE = "reference"
@@ -30,9 +32,9 @@ class Sealable(Protocol):
 
 
 class Cloneable(Protocol):
-    """A value that can be copied; the copy can be sealed."""
+    """A value that can be copied; a copy with `seal()` is sealed when it is stored."""
 
-    def clone(self) -> Sealable: ...
+    def clone(self) -> object: ...
 
 
 class Copyable(Protocol):
@@ -48,12 +50,25 @@ def _sealed(value: object) -> object:
     return value
 
 
-def _sealed_copy(value: object) -> object:
-    if not offers(value, "clone", "seal"):
+def _private_copy(value: object) -> object:
+    """By `clone()` or else deep; sealed if it can be."""
+    clones = offers(value, "clone")
+    copy = cast(Cloneable, value).clone() if clones else _deep_copy(value)
+    if copy is None:
+        raise KVCacheTypeError(f"clone() of {show(value)} must give a copy, not None")
+    return _sealed(copy) if offers(copy, "seal") else copy
+
+
+def _deep_copy(value: object) -> object:
+    try:
+        return deepcopy(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # a foreign __deepcopy__ may raise anything
         raise KVCacheTypeError(
-            f"COPY storage needs values with clone() and seal(), not {show(value)}"
-        )
-    return _sealed(cast(Cloneable, value).clone())
+            f"COPY storage needs values with clone(), or that copy.deepcopy can copy, not "
+            f"{show(value)}"
+        ) from error
 
 
 def copied(value: object) -> object:
@@ -68,7 +83,7 @@ def copied(value: object) -> object:
 PREPARE: Final[dict[Ownership, Callable[[object], object] | None]] = {
     Ownership.REFERENCE: None,
     Ownership.SEALED: _sealed,
-    Ownership.COPY: _sealed_copy,
+    Ownership.COPY: _private_copy,
     Ownership.COPY_BOTH: copied,
 }
 COPYING: Final = (Ownership.COPY, Ownership.COPY_BOTH)

@@ -1,1 +1,1 @@
-"""kvref in the place of somebody else's cache; nobody else's package is imported."""
+"""What lets programs that were written for other caches run on kvref."""

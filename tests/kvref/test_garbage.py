@@ -2,12 +2,12 @@
 nothing; no other exception escapes, whatever the argument."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
-from typing import Any, NamedTuple, cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -28,18 +28,9 @@ from kvref import (
     pool_sizes,
 )
 from tests.support.garbage import garbage
+from tests.support.surfaces import Surface, attempt
 
 CONFIG = SimpleNamespace(num_simulations=2, game_segment_length=2, max_cache_size=9)
-Call = Callable[..., object]
-
-
-class Surface(NamedTuple):
-    """A function with arguments that it takes, and what must not change if it refuses others."""
-
-    call: Call
-    arguments: tuple[object, ...] = ()
-    named: Mapping[str, object] = MappingProxyType({})
-    state: Callable[[], object] = lambda: None
 
 
 def books(*pools: KVCachePool[Any]) -> object:
@@ -80,6 +71,8 @@ def pool_surfaces() -> dict[str, Surface]:
     made["set of a copy"] = Surface(
         verifying.set, (7, kt.KeysValues(1, 1, 2, 2, 1)), {}, lambda: books(verifying)
     )
+    copying: KVCachePool[object] = KVCachePool(2, ownership=Ownership.COPY)
+    made["set of any copy"] = Surface(lambda value: copying.set(7, value), (3,))
     return made
 
 
@@ -275,38 +268,6 @@ def session_surfaces() -> dict[str, Surface]:
         "run": Surface(opened(lambda step, made: step.run(lambda group: made)), ([x],)),
         "children": Surface(opened(lambda step, one: step.children(one)), (x,)),
     }
-
-
-Arguments = tuple[tuple[object, ...], Mapping[str, object], object]
-
-
-def substitutions(surface: Surface) -> list[Arguments]:
-    """Each argument replaced by each piece of garbage, the others as they should be."""
-    tried: list[Arguments] = []
-    for place in range(len(surface.arguments)):
-        for bad in garbage():
-            arguments = (*surface.arguments[:place], bad, *surface.arguments[place + 1 :])
-            tried.append((arguments, surface.named, bad))
-    for name in surface.named:
-        tried += [(surface.arguments, {**surface.named, name: bad}, bad) for bad in garbage()]
-    return tried
-
-
-def attempt(surface: Surface) -> tuple[int, list[str]]:
-    """How many calls were made, and what was wrong with those that were neither taken nor refused
-    as they should be."""
-    calls, wrong = 0, []
-    for arguments, named, bad in substitutions(surface):
-        before = surface.state()
-        calls += 1
-        try:
-            surface.call(*arguments, **named)
-        except KVCacheError:
-            if surface.state() != before:
-                wrong.append(f"{type(bad).__name__}: refused, and yet something has changed")
-        except Exception as error:
-            wrong.append(f"{type(bad).__name__}: {type(error).__name__} {str(error)[:80]}")
-    return calls, wrong
 
 
 SURFACES: dict[str, Callable[[Path], dict[str, Surface]]] = {
