@@ -7,7 +7,7 @@ import torch
 
 from kvref import Ownership
 from kvref.compat.lightzero.kv_cache_manager import KVCacheManager
-from tests.support.unizero import Client, Manager
+from tests.support.newer_unizero import Client, Manager
 
 
 def lived(manager: Manager, seed: int, envs: int = 4) -> Client:
