@@ -50,7 +50,7 @@ class ProfileLine(msgspec.Struct, frozen=True):
     freed_late: bool = False
 
 
-class LawLine(msgspec.Struct, frozen=True):
+class BrokenLaw(msgspec.Struct, frozen=True):
     """A law that a subject breaks, and a shortest history that does: its last operation.
 
     `operations` are the same as expressions over `spec.ops`; without any a new subject does.
@@ -75,7 +75,7 @@ class CheckData(msgspec.Struct, frozen=True):
     statement: str = ""
     laws_broken: list[str] = []
     history: list[str] = []
-    every_law: list[LawLine] = []
+    every_law: list[BrokenLaw] = []
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from rich.text import Text
 from spec.laws import TITLES
 from spec.ops import ManagerOp
 from stateful_models.engines.every_law import Broken, EveryLaw
-from stateful_models.reports.data import LawLine
+from stateful_models.reports.data import BrokenLaw
 from stateful_models.reports.fitted import Fitted
 from stateful_models.reports.repro import source
 from stateful_models.reports.words import answer, operation
@@ -35,9 +35,9 @@ def last(one: Broken[ManagerOp]) -> str | None:
     return None if one.answer is None else answer(one.answer)
 
 
-def law_lines(told: EveryLaw[ManagerOp] | None) -> list[LawLine]:
+def law_lines(told: EveryLaw[ManagerOp] | None) -> list[BrokenLaw]:
     found = () if told is None else told.broken
     return [
-        LawLine(one.law, [*map(operation, one.history)], [*map(source, one.history)], last(one))
+        BrokenLaw(one.law, [*map(operation, one.history)], [*map(source, one.history)], last(one))
         for one in found
     ]
