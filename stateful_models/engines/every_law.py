@@ -69,8 +69,7 @@ class Survey(Generic[S, O]):
         start = self.key(self.first())
         self.note((), None, self.scope.unsound(start[0]))
         frontier = Frontier[tuple[O, ...]]((), start)
-        for _ in frontier.run(lambda here: self.expanded):
-            """Until no state is new."""
+        list(frontier.run(lambda here: self.expanded))  # until no state is new
         found = tuple(self.broken.values())
         return EveryLaw((self.scope.label,), frontier.states, self.transitions, found)
 
