@@ -29,7 +29,7 @@ from spec.ops import (
     Write,
 )
 from spec.pool import Pool, PoolState, deliver, find, leave
-from spec.profile import Profile
+from spec.profile import Profile, lends
 from spec.sizing import Config, capacities
 from spec.transition import CLIENT_OPS, Transition, observed
 
@@ -98,7 +98,12 @@ def projected(t: ManagerTransition) -> Iterator[Transition]:
 
 
 def concerned(t: ManagerTransition, every: tuple[Part, ...]) -> int:
-    """The part that may change the heap: where what is in hand is cleared, else the last."""
+    """The part that may change the heap: where what is in hand is cleared, else the last.
+
+    LENT: the first clear takes back what was lent, whosever it is.
+    """
+    if lends(t.before.profile) and isinstance(t.op, (ClearTier, ClearAll)):
+        return 0
     hand = t.before.heap.hand
     home = None if hand is None or hand.home is None else hand.home[0]
     at_home = (

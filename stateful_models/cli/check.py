@@ -6,9 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.text import Text
 
+from spec.ops import ManagerOp
 from spec.profile import Ownership, Policy, Profile
 from stateful_models.cli.console import (
     JsonFile,
@@ -30,10 +32,12 @@ from stateful_models.engines.check import (
     selected,
     usual_sampling,
 )
+from stateful_models.engines.every_law import EveryLaw, every_law_of
 from stateful_models.engines.rows import count_of_rows
 from stateful_models.engines.sample import Sampling
 from stateful_models.engines.workers import workers
 from stateful_models.reports.data import FORM, CheckData, CheckDocument, Ended, written
+from stateful_models.reports.every_law import law_lines, law_table
 from stateful_models.reports.report import Report
 from stateful_models.reports.repro import repro
 from stateful_models.reports.table import as_data, conclude, table
@@ -60,6 +64,14 @@ def explored(
         with workers(jobs, target.module_and_name) as executor, watching() as watch:
             setting = profiles, symmetry, executor, jobs, watch, sampling
             return check_target(target, scope, *setting)
+    except SubjectError as error:
+        refuse(f"{target.name}: {error}")
+
+
+def laws_besides(target: Target, profile: Profile) -> EveryLaw[ManagerOp] | None:
+    """All that are broken, of a subject that tells enough."""
+    try:
+        return every_law_of(target, profile)
     except SubjectError as error:
         refuse(f"{target.name}: {error}")
 
@@ -125,7 +137,11 @@ def check_command(
         if repro_file is not None and not row.divergence.unsteady:
             write_text(repro_file, repro(target, row.scope, row.divergence, row.kind, repro_file))
     conclude(console, target, rows)
-    write_json(json, CheckDocument(FORM, written(), as_data(target, rows)))
+    every = laws_besides(target, profiles[0]) if broken else None
+    if every is not None:
+        console.print(law_table(every))
+    data = msgspec.structs.replace(as_data(target, rows), every_law=law_lines(every))
+    write_json(json, CheckDocument(FORM, written(), data))
     if not all(row.conforms for row in rows):
         raise typer.Exit(1)
 

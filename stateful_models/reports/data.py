@@ -50,8 +50,23 @@ class ProfileLine(msgspec.Struct, frozen=True):
     freed_late: bool = False
 
 
+class BrokenLaw(msgspec.Struct, frozen=True):
+    """A law that a subject breaks, and a shortest history that does: its last operation.
+
+    `operations` are the same as expressions over `spec.ops`; without any a new subject does.
+    """
+
+    law: str
+    history: list[str]
+    operations: list[str]
+    answer: str | None
+
+
 class CheckData(msgspec.Struct, frozen=True):
-    """A whole check; windows, batches, keys and sessions have a statement in place of rows."""
+    """A whole check; windows, batches, keys and sessions have a statement in place of rows.
+
+    `every_law` is of managers that are broken and tell what they remember.
+    """
 
     subject: str
     conforms: bool
@@ -60,6 +75,7 @@ class CheckData(msgspec.Struct, frozen=True):
     statement: str = ""
     laws_broken: list[str] = []
     history: list[str] = []
+    every_law: list[BrokenLaw] = []
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -79,5 +79,16 @@ def manager_scopes(
     return tuple(scopes)
 
 
+def law_scopes(profile: Profile, tiers: tuple[Tier, ...]) -> tuple[ManagerScope, ...]:
+    """Where all that a manager does by itself is gone through: tiers one by one, with pools of one
+    and of two entries, each with two keys and two objects; and all of them with one key."""
+    alone = tuple(
+        ManagerScope(profile, config(room, room), 1, 2, 2, (tier,))
+        for room in (1, 2)
+        for tier in tiers
+    )
+    return *alone, ManagerScope(profile, config(1, 1), 1, 1, tiers=tiers)
+
+
 def config(init: int, simulations: int) -> Config:
     return Config(game_segment_length=init, num_simulations=simulations, max_cache_size=init)

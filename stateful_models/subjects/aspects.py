@@ -42,12 +42,14 @@ def counts(reports: frozenset[Aspect]) -> frozenset[str]:
 
 
 ALWAYS_NEEDED = {
+    "M6": Aspect.COUNTERS,
     "P8": Aspect.REFUSALS,
+    "P9": Aspect.COUNTERS,
     "P10": Aspect.INSPECTION,
     "P12": Aspect.DEPARTURES,
     "R5": Aspect.RETENTION,
 }
-NEEDED_WITHOUT_STATE = {"P4": Aspect.SLOTS, "P9": Aspect.COUNTERS}
+NEEDED_WITHOUT_STATE = {"P4": Aspect.SLOTS}
 NEEDS_STATE = frozenset({"M6"})
 
 

@@ -1,4 +1,7 @@
-"""Each clause of M1, M3, M4, M6, M7, on a transition of a manager that breaks it."""
+"""Each clause of M1, M3, M4, M6, M7, on a transition of a manager that breaks it.
+
+And of clears where a hit has lent something: what of several pools is in hand is one.
+"""
 
 from collections.abc import Callable
 
@@ -6,16 +9,26 @@ import pytest
 
 from spec.manager import Lookups
 from spec.ops import (
+    ClearAll,
+    ClearTier,
     Contents,
+    Get,
     Hit,
+    ManagerOp,
     Miss,
+    On,
     Ref,
+    Tier,
 )
+from spec.profile import FIFO_LENT
 from tests.support.manager_transitions import (
     BAD_ENV,
     BAD_LOOKUP,
     CLEAR_ALL,
     CLEAR_RECUR,
+    E0,
+    E1,
+    EACH,
     EVERY,
     IN_BOTH,
     INIT0,
@@ -27,6 +40,9 @@ from tests.support.manager_transitions import (
     RESET,
     SET,
     WM,
+    A,
+    B,
+    Case,
     emptied,
     larger,
     missed,
@@ -85,3 +101,25 @@ def test_each_clause_is_broken_by_its_transition(name: str) -> None:
 
 def test_every_manager_law_is_broken_by_some() -> None:
     assert {law for law, _ in WRONG.values()} == {"M1", "M3", "M4", "M6", "M7"}
+
+
+LOOKS = (
+    On(Tier.INIT, E0, Get(A)),
+    On(Tier.INIT, E1, Get(B)),
+    On(Tier.RECUR, None, Get(A)),
+    On(Tier.WM, None, Get(A)),
+)
+CLEARS: tuple[ManagerOp, ...] = (ClearAll(), *map(ClearTier, Tier))
+
+
+@pytest.mark.parametrize("clear", CLEARS, ids=str)
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_a_clear_takes_back_what_is_lent_whichever_pool_it_is_of(
+    look: On, clear: ManagerOp
+) -> None:
+    case = Case(clear, *EACH, look, profile=FIFO_LENT)
+    assert case.before.heap.hand is not None
+    assert case.after.heap.hand is None
+    assert case.broken() == ()
+    kept = case.after._replace(heap=case.before.heap)
+    assert case.broken(after=kept) == ("R3",)

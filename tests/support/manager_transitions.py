@@ -21,7 +21,7 @@ from spec.ops import (
     Tier,
 )
 from spec.pool import Pool
-from spec.profile import FIFO_REFERENCE
+from spec.profile import FIFO_REFERENCE, Profile
 from spec.sizing import Capacities, Config
 
 E0, E1, A, B = EnvId(0), EnvId(1), Key(0), Key(1)
@@ -31,8 +31,10 @@ INIT0, INIT1, RECUR, WM = range(4)
 class Case:
     """A rightful transition of a manager of two environments, and what to change in it."""
 
-    def __init__(self, op: ManagerOp, *before: ManagerOp) -> None:
-        state = new_manager(FIFO_REFERENCE, Config(2, 1), Capacities(2, 2, 2), 2, 4)
+    def __init__(
+        self, op: ManagerOp, *before: ManagerOp, profile: Profile = FIFO_REFERENCE
+    ) -> None:
+        state = new_manager(profile, Config(2, 1), Capacities(2, 2, 2), 2, 4)
         for earlier in before:
             state, _ = step(state, earlier)
         self.before, self.op = state, op

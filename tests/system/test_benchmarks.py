@@ -17,6 +17,7 @@ from tests.support.paths import ROOT
         ("windows", ("of the time of a clone", "of the bytes of its tokens")),
         ("recording", ("128 residents", "of the time of decoding", "eight times the records")),
         ("guard", ("lookup", "get", "put", "search", "one history in 100")),
+        ("groups", ("groups a step", "row by row", "of the time with a mask", "differ by")),
         ("memory", ("REFERENCE", "SEALED", "COPY", "most in the second half")),
     ],
 )

@@ -76,6 +76,18 @@ def test_selection_by_policy_and_ownership(tmp_path: Path) -> None:
     assert all(row["states"] == row["represented"] for row in rows)
 
 
+def test_of_a_manager_that_tells_what_it_remembers_every_law_is_told(tmp_path: Path) -> None:
+    name = "stateful_models.reference.legacy:WithReverseMaps"
+    run = kvref("check", name, *SMALL, "--json", tmp_path / "out.json")
+    assert run.returncode == 1, run.stderr
+    assert "P3 victim" in run.stdout.split("every law")[1]
+    told = {one["law"]: one for one in result(tmp_path / "out.json")["every_law"]}
+    assert {law: len(one["history"]) for law, one in told.items()} == {
+        "P5": 2, "P3": 3, "P4": 3, "P7": 3,
+    }  # fmt: skip
+    assert all(len(one["operations"]) == len(one["history"]) for one in told.values())
+
+
 @pytest.mark.parametrize("name", ["CachetoolsLru", "CachetoolsFifo"])
 def test_a_peer_from_the_registry_conforms(name: str) -> None:
     """At the default scope by night."""

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 
 from kvref.tensors import KeysValues, attention_mask
-from tests.system.model.transformer import WIDTH, Outputs, WorldModel
+from tests.system.model.transformer import Outputs, WorldModel
 
 TOKENS = 9
 
 
 def history(model: WorldModel, rows: int, tokens: int = TOKENS, seed: int = 1) -> Tensor:
     random = torch.Generator().manual_seed(seed)
-    x = torch.randn(rows, tokens, WIDTH, generator=random, dtype=torch.float64)
+    x = torch.randn(rows, tokens, model.width, generator=random, dtype=torch.float64)
     return x.to(model.device, model.dtype)
 
 

@@ -32,25 +32,30 @@ def rotated(x: Tensor, positions: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    def __init__(self, rope: bool) -> None:
+    def __init__(self, rope: bool, width: int, heads: int) -> None:
         super().__init__()
-        self.rope = rope
-        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.rope, self.heads = rope, heads
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(
-        self, x: Tensor, positions: Tensor, mask: Tensor, window: KeysValues | None, layer: int
+        self,
+        x: Tensor,
+        positions: Tensor,
+        mask: Tensor | None,
+        window: KeysValues | None,
+        layer: int,
     ) -> Tensor:
-        """`mask`: (rows, 1, new, all that is there), True where a token may look."""
+        """`mask`: (rows, 1, new, all that is there), True where a token may look, or None."""
         rows, new, _ = x.shape
         projected: Tensor = self.qkv(x)
-        q, k, v = projected.reshape(rows, new, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = projected.reshape(rows, new, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if self.rope:
             q, k = rotated(q, positions), rotated(k, positions)
         if window is not None:
             window[layer].update(k, v)
             k, v = window[layer].get()
         mixed = attend(q, k, v, attn_mask=mask)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, new, WIDTH))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, new, -1))
         return out
 
 
@@ -59,29 +64,37 @@ class WorldModel(nn.Module):
     dynamics head that starts at `zero`, one and the same for all nodes."""
 
     def __init__(
-        self, rope: bool, dtype: torch.dtype, device: str, seed: int = 0, *, zero: bool = False
+        self,
+        rope: bool,
+        dtype: torch.dtype,
+        device: str,
+        seed: int = 0,
+        *,
+        zero: bool = False,
+        width: int = WIDTH,
+        heads: int = HEADS,
     ) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.attentions = nn.ModuleList(Attention(rope) for _ in range(LAYERS))
-            self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(2 * LAYERS))
+            self.attentions = nn.ModuleList(Attention(rope, width, heads) for _ in range(LAYERS))
+            self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2 * LAYERS))
             self.mlps = nn.ModuleList(
-                nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
+                nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
                 for _ in range(LAYERS)
             )
-            self.places = None if rope else nn.Parameter(torch.randn(LONGEST, WIDTH))
-            self.actions = nn.Parameter(torch.randn(ACTIONS, WIDTH))
-            self.policy, self.value = nn.Linear(WIDTH, ACTIONS), nn.Linear(WIDTH, 1)
-            self.latent = nn.Linear(WIDTH, WIDTH)
+            self.places = None if rope else nn.Parameter(torch.randn(LONGEST, width))
+            self.actions = nn.Parameter(torch.randn(ACTIONS, width))
+            self.policy, self.value = nn.Linear(width, ACTIONS), nn.Linear(width, 1)
+            self.latent = nn.Linear(width, width)
         if zero:
             nn.init.zeros_(self.latent.weight)
             nn.init.zeros_(self.latent.bias)
         self.to(device, dtype).requires_grad_(False)
-        self.dtype, self.device = dtype, device
+        self.dtype, self.device, self.width, self.heads = dtype, device, width, heads
 
     def run(
-        self, x: Tensor, positions: Tensor, mask: Tensor, window: KeysValues | None = None
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, window: KeysValues | None = None
     ) -> Outputs:
         """Tokens (rows, new, width) at these positions; with a window, appended to it."""
         if self.places is not None:
@@ -92,4 +105,5 @@ class WorldModel(nn.Module):
         return Outputs(self.policy(x), self.value(x).squeeze(-1).tanh(), gelu(self.latent(x)))
 
     def window(self, samples: int, capacity: int) -> KeysValues:
-        return KeysValues(samples, HEADS, capacity, WIDTH, LAYERS, self.device, dtype=self.dtype)
+        shape = samples, self.heads, capacity, self.width, LAYERS
+        return KeysValues(*shape, self.device, dtype=self.dtype)
