@@ -120,13 +120,13 @@ def align(windows: Iterable[KeysValues], into: BatchBuffer | None = None) -> Ali
 
 def _copy(windows: Sequence[KeysValues], width: int, target: Tensor) -> None:
     """Every row's padding and pieces, one after another along the tokens, each moved once."""
-    zeros = target.new_zeros(()).expand(target.shape)
-    row = 0
+    zero, row = target.new_zeros(()), 0
     for window in windows:
-        samples, _, size, _ = window.shape
+        samples, heads, size, head_dim = window.shape
         if samples:
-            padding = columns(zeros.narrow(1, row, samples), 0, width - size)
-            fill(target.narrow(1, row, samples), (padding, *window.pieces()))
+            padding = zero.expand(len(target), samples, heads, width - size, head_dim)
+            pieces = window.pieces() if size == width else (padding, *window.pieces())
+            fill(target.narrow(1, row, samples), pieces)
         row += samples
 
 
@@ -171,7 +171,7 @@ def split(
 def taken(joint: Tensor, row: int, start: int) -> Tensor:
     """A copy of one row's tokens from `start` on, in a storage of its own."""
     row_tokens = columns(joint.narrow(1, row, 1), start, joint.shape[3])
-    return torch.empty_like(row_tokens, memory_format=torch.contiguous_format).copy_(row_tokens)
+    return row_tokens.clone(memory_format=torch.contiguous_format)
 
 
 def attention_mask(
@@ -196,7 +196,7 @@ def attention_mask(
     place = torch.device("cpu") if device is None else as_device(device)
     padding = on(torch.tensor([columns - count for count in counts], device="cpu"), place)
     column = torch.arange(columns + fresh, device=place)
-    query = torch.arange(columns, columns + fresh, device=place)
+    query = column.narrow(0, columns, fresh)
     visible = column >= padding.view(-1, 1, 1)
     return (visible & (column <= query.view(1, -1, 1))).unsqueeze(1)
 
@@ -217,8 +217,10 @@ def _compatible(windows: Sequence[KeysValues]) -> list[tuple[int, int, int, int]
 
 def require_alike(windows: Sequence[KeysValues]) -> None:
     """Windows that could stand side by side in one batch."""
-    for one, other in pairwise(windows):
-        if _kind(one) != _kind(other):
+    kinds = [_kind(window) for window in windows]
+    for place, (before, now) in enumerate(pairwise(kinds)):
+        if before != now:
+            one, other = windows[place], windows[place + 1]
             raise KVCacheValueError(
                 f"cannot align {one!r} with {other!r}: other layers, heads, "
                 "head_dim, dtype or device"

@@ -130,7 +130,7 @@ def _made_again(tensor: Tensor) -> Block:
 class Span:
     """Tokens `start` to `stop` of a block that nobody writes any more."""
 
-    __slots__ = ("block", "start", "stop", "tensor")
+    __slots__ = ("_spacious", "block", "start", "stop", "tensor")
 
     def __init__(self, block: Block, start: int, stop: int) -> None:
         self.block = block
@@ -138,6 +138,7 @@ class Span:
         self.stop = stop
         whole = start == 0 and stop == block.tensor.shape[3]
         self.tensor = block.tensor if whole else columns(block.tensor, start, stop)
+        self._spacious: bool | None = None
 
     def __reduce__(self) -> tuple[type["Span"], tuple[Block, int, int]]:
         return Span, (self.block, self.start, self.stop)
@@ -147,12 +148,13 @@ class Span:
 
     @property
     def spacious(self) -> bool:
-        """Most of the storage is not the span's, or it is only lent."""
-        if self.block.lender is not None:
-            return True
-        whole = self.block.tensor
-        bytes_held = whole.untyped_storage().nbytes() * whole.shape[3]
-        return 2 * len(self) * whole.numel() * whole.element_size() < bytes_held
+        """Most of the storage is not the span's, or it is only lent: found out once."""
+        if self._spacious is None:
+            whole = self.block.tensor
+            bytes_held = whole.untyped_storage().nbytes() * whole.shape[3]
+            small = 2 * len(self) * whole.numel() * whole.element_size() < bytes_held
+            self._spacious = self.block.lender is not None or small
+        return self._spacious
 
     def part(self, part: int) -> Tensor:
         return columns(self.block.part(part), self.start, self.stop)

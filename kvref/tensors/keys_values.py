@@ -114,7 +114,7 @@ class KeysValues(Layers):
             self._layout = self._layers[0].parts[0]._layout
             for part in self._parts():
                 part._seal(spans)
-        self._held = Held(spans, None, 0, first)
+        self._hold(Held(spans, None, 0, first))
         self._sealed = True
 
     def __copy__(self) -> "KeysValues":
@@ -139,7 +139,7 @@ class KeysValues(Layers):
         kept, not copied: nobody may write into it any more. It is copied if it is a small part of
         a larger storage, or was made in inference mode, where torch counts no writes.
         """
-        samples, heads, size, width = self.shape
+        samples, heads, _, width = self.shape
         dense = isinstance(tokens, Tensor) and tokens.layout is torch.strided
         if not dense or tokens.is_nested:
             raise KVCacheTypeError(f"tokens must be a dense tensor, not {show(tokens)}")
@@ -156,9 +156,14 @@ class KeysValues(Layers):
             )
         if not self._sealed:
             raise SealedError(f"{self!r} is not sealed: update() it")
-        dropped = drop(self.max_tokens, size, new)
+        return self._extended(owned(tokens.detach()))
+
+    def _extended(self, tokens: Tensor) -> "KeysValues":
+        """`extended`, by tokens that are known to be right, in a storage of their own."""
+        new = tokens.shape[3]
+        dropped = drop(self.max_tokens, self.size, new)
         spans, _ = without_oldest(self._held.spans, dropped)
-        added = Span(Block(owned(tokens.detach())), 0, new)
+        added = Span(Block(tokens), 0, new)
         held = Held((*compact(spans), added), None, 0, self.first + dropped)
         return KeysValues._of(self._layout, len(self), held, sealed=True)
 
@@ -173,7 +178,7 @@ class KeysValues(Layers):
         """Empty and sealed, whatever state it was in: its storage is somebody else's again."""
         for part in self._parts() if self._layers is not None else ():
             part._seal(())
-        self._held = Held((), None, 0, 0)
+        self._hold(Held((), None, 0, 0))
         self._sealed = True
 
     def clone(self) -> "KeysValues":

@@ -20,9 +20,14 @@ class Layers:
     def _begin(self, layout: Layout, layers: int, held: Held, sealed: bool = False) -> None:
         self._layout = layout
         self._num_layers = layers
-        self._held = held
         self._layers: tuple[KVCache, ...] | None = None
+        self._flat: tuple[Cache, ...] = ()
         self._sealed = sealed
+        self._hold(held)
+
+    def _hold(self, held: Held) -> None:
+        """This from here on; its tokens are counted once, for they are asked for often."""
+        self._held, self._tokens = held, length(held.spans) + held.size
 
     def _every_layer(self) -> tuple[KVCache, ...]:
         """The layers, made when first asked for: most stored windows are never looked into."""
@@ -34,13 +39,15 @@ class Layers:
                 for part in layer.parts:
                     part._sealed = self._sealed
             self._layers = layers
+            self._flat = tuple([part for layer in layers for part in layer.parts])
             if not self._sealed:
-                self._held = Held((), None, 0, 0)  # from here on each part keeps its own
+                self._hold(Held((), None, 0, 0))  # from here on each part keeps its own
         return self._layers
 
     def _parts(self) -> tuple[Cache, ...]:
         """K of layer 0, V of layer 0, K of layer 1, ..."""
-        return tuple(part for layer in self._every_layer() for part in layer.parts)
+        self._every_layer()
+        return self._flat
 
     def __getitem__(self, layer: SupportsIndex) -> KVCache:
         number = as_integer(layer, "layer")
@@ -57,11 +64,11 @@ class Layers:
 
     def _in_step(self) -> tuple[int, int]:
         """W4: how many tokens every part holds, and how many it has dropped."""
-        if self._layers is None:
-            return length(self._held.spans) + self._held.size, self._held.first
+        if self._layers is None or self._sealed:
+            return self._tokens, self._held.first
         parts, _ = self._parts(), self.num_samples
         sizes, firsts = [part.size for part in parts], [part.first for part in parts]
-        if min(sizes) != max(sizes) or min(firsts) != max(firsts):
+        if len({*zip(sizes, firsts, strict=True)}) > 1:
             raise UnevenError(
                 f"K and V of the layers are out of step: {sizes} tokens, {firsts} dropped before "
                 "them; not all were updated alike"
@@ -83,8 +90,8 @@ class Layers:
         """How many samples each layer holds; raises `UnevenError` if only some were pruned."""
         if self._layers is None:
             return self._layout.samples
-        counts = [part.shape[0] for part in self._parts()]
-        if min(counts) != max(counts):
+        counts = [part._layout.samples for part in self._parts()]
+        if len({*counts}) > 1:
             raise UnevenError(f"K and V of the layers hold {counts} samples: not all were pruned")
         return counts[0]
 

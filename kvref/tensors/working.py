@@ -54,13 +54,13 @@ class Working:
         self._batch, self.lengths = align(parents, buffer)
         self.keys_values = self._batch
         self._width = max(self.lengths)
-        self._edits = self._batch.edits()
+        self._edits, self._written = self._batch.edits(), False
 
     def mask(self, new: SupportsIndex) -> Tensor:
         """The attention mask for the next `new` tokens; see `attention_mask`."""
-        grown = self.keys_values.size - self._width
-        lengths = [length + grown for length in self.lengths]
-        return attention_mask(lengths, new, self.keys_values.size, self.keys_values.device)
+        size = self.keys_values.size
+        lengths = [length + size - self._width for length in self.lengths]
+        return attention_mask(lengths, new, size, self.keys_values.device)
 
     def positions(self, new: SupportsIndex) -> Tensor:
         """(rows, new): the index of each of the next `new` tokens in its row's history, or among
@@ -88,12 +88,14 @@ class Working:
                 f"{len(self.rows)} rows are to be stored; the batch has "
                 f"{self.keys_values.num_samples}"
             )
-        if self.keys_values.size != self._width + new or self.keys_values.first:
+        size, first = self.keys_values._in_step()
+        if size != self._width + new or first:
             raise KVCacheValueError(
                 f"the model was to append {new} tokens to {self._width}; there are now "
-                f"{self.keys_values.size}, and {self.keys_values.first} were dropped"
+                f"{size}, and {first} were dropped"
             )
         (joint,) = self.keys_values.pieces()
+        self._written = self.keys_values is not self._batch or self._batch.edits() != self._edits
         return [self._child(row, joint, new) for row in range(len(self.rows))]
 
     def retire(self) -> None:
@@ -108,14 +110,14 @@ class Working:
         """
         parent, size = self._parents[row], self.lengths[row] + new
         if self._sharing[row] and not self._edited(row, joint, joint.shape[3] - size):
-            return parent.extended(taken(joint, row, self._width))
+            return parent._extended(taken(joint, row, self._width))
         block = Block(taken(joint, row, joint.shape[3] - size))
         held = Held((), block, size, parent.first)
         return KeysValues._of(parent._layout, len(parent), held)
 
     def _edited(self, row: int, joint: Tensor, start: int) -> bool:
         """Whether the model wrote into tokens that were there; torch's counts tell of the batch."""
-        if self.keys_values is self._batch and self._batch.edits() == self._edits:
+        if not self._written:
             return False
         parent = self._parents[row]
         older = columns(joint.narrow(1, row, 1), start, start + parent.size)

@@ -4,6 +4,10 @@
 
 One search of 50 simulations in 8 environments: 2 layers, 8 heads of 96, contexts of 20 tokens, two
 new ones a step. The usual way clones at every lookup and at every store.
+
+Bytes moved are all that torch writes in the search, latents and keys and padding included. Those
+that must move are the K and V of each root, kept once; of each context, gathered into the batch
+without its padding; of new tokens, appended to the batch and kept. Each is counted once.
 """
 
 import sys
@@ -13,7 +17,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from kvref import EvictionStrategy, KVCacheManager, Ownership
 from kvref.tensors import KeysValues, Missing, SearchSession, by_latent, hash_state, hash_states
@@ -21,6 +24,7 @@ from spec.window import drop
 from tests.benchmarks.measure import best_of
 from tests.benchmarks.usual import UsualSearch
 from tests.support.making import storages
+from tests.support.moving import moved
 
 ENVS, LAYERS, HEADS, HEAD_DIM, CONTEXT, NEW = 8, 2, 8, 96, 20, 2
 TOKEN = 2 * LAYERS * HEADS * HEAD_DIM * 4  # bytes: K and V of every layer, float32
@@ -102,32 +106,8 @@ def stored(manager: KVCacheManager[KeysValues]) -> list[KeysValues]:
     return [one.value for pool in manager.pools for one in pool.residents()]
 
 
-class Moved(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own hook, untyped
-    """Counts the bytes that operations write."""
-
-    WRITES = ("copy_", "cat", "stack", "clone", "fill_", "zero_", "new_zeros", "constant_pad_nd")
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
-        self.bytes: int = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # torch gives it no types
-        result = func(*args, **(kwargs or {}))
-        if func.overloadpacket.__name__ in self.WRITES and result.dtype == torch.float32:
-            self.bytes += result.numel() * result.element_size()
-        return result
-
-
-def moved(work: Callable[[], object]) -> int:
-    with Moved() as counter:
-        work()
-    total: int = counter.bytes
-    return total
-
-
 def needed(told: Plan) -> int:
-    """Bytes that no way can do without: roots stored, contexts gathered, new tokens appended to
-    the batch, and kept."""
+    """Bytes that no way can do without, which runs all rows at once in one tensor."""
     sizes = [[6 + env for env in range(ENVS)]]
     tokens = sum(sizes[0])
     for parents in told.parents:

@@ -9,6 +9,7 @@ import torch
 from kvref import KVCacheError, KVCacheTypeError, KVCacheValueError
 from kvref.tensors import BatchBuffer, KeysValues, align, split
 from tests.support.making import append, contents, mode, same, storages, window
+from tests.support.moving import moved
 
 MODES = ["inference", "no_grad", "grad"]
 
@@ -193,6 +194,37 @@ def test_rows_of_several_samples_are_padded_each() -> None:
         assert agree(split(batch, lengths)[row], rows(batch, row, 2))
         assert rows(batch, row, 2)[0].equal(contents(windows[0])[0][row : row + 1])
     assert same(split(batch, lengths)[3], windows[1])
+
+
+def pieced(*sizes: int, samples: int = 1) -> KeysValues:
+    """A sealed window whose tokens lie in as many blocks."""
+    kv = window(sizes[0], samples=samples, seed=9)
+    kv.seal()
+    for seed, size in enumerate(sizes[1:]):
+        kv = kv.fork()
+        append(kv, size, seed)
+        kv.seal()
+    assert len(kv.pieces()) == len(sizes)
+    return kv
+
+
+def test_a_token_of_a_batch_is_moved_once() -> None:
+    """Joining a window's pieces, or all rows, before they are copied into the batch moves them
+    twice. One element is the zero that pads."""
+    windows = [pieced(1, 2, 3), pieced(2), pieced(1, 1, samples=2), window(3), window(0)]
+    buffer = BatchBuffer(7, 2, 8, 8, 2)
+    width, element = 6, 4
+    token = 2 * 2 * 8 * element
+    assert moved(lambda: align(windows, buffer)) == 6 * width * token + element
+    batch, lengths = align(windows, buffer)
+    expected = [one for kv in windows for one in split(kv.clone(), [kv.size] * kv.num_samples)]
+    assert all(map(same, split(batch, lengths), expected))
+
+
+def test_a_token_of_a_clone_is_moved_once() -> None:
+    kv = pieced(1, 2, 3)
+    assert moved(kv.clone) == 4 * 2 * 6 * 4 * 4
+    assert same(kv.clone(), kv)
 
 
 def test_what_lies_in_the_buffer_is_not_aligned_into_it() -> None:
