@@ -114,8 +114,8 @@ class Model:
     def actions(self, actions: Sequence[object] | Tensor) -> Tensor:
         """As tokens: (rows, 1), or (rows, size of the action space) of continuous ones."""
         if self.model.continuous_action_space:
-            told = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
-            return told.reshape(-1, self.model.action_space_size)
+            told = [torch.as_tensor(one, dtype=torch.float32) for one in actions]
+            return torch.stack(told).to(self.device).reshape(-1, self.model.action_space_size)
         return torch.as_tensor(actions, dtype=torch.int64, device=self.device).reshape(-1, 1)
 
     def rebuild(self, missing: Missing) -> Rebuilt:
