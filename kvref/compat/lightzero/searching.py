@@ -27,7 +27,7 @@ class Search:
     """Roots and simulations of one world model, whose rows are its environments.
 
     S2: a node's context is found under the node's own name. A root goes on from its row's last
-    root if that was of the step before and is what the observation before encodes to; otherwise,
+    root if that can be of the step before and is what the observation before encodes to; otherwise,
     and after the weights have changed, its history begins with the observation before, as a lookup
     that misses has it in the published model. The search of reanalysis keeps no contexts there, and
     is left to the published model.
@@ -143,9 +143,12 @@ class Search:
         return dict(zip(rows, nodes, strict=True))
 
     def _going_on(self, row: int, step: int, before: Tensor) -> Node | None:
-        """The row's last root, if that is where this one comes from."""
+        """The row's last root, if that is where this one comes from: of the step before, or of the
+        same where environments tell no steps."""
         node = self._latest.get(row)
-        if node is None or step_of(node) != step - 1 or node.latent.shape != before.shape:
+        if node is None or node.latent.shape != before.shape:
+            return None
+        if step - step_of(node) not in (0, 1):
             return None
         same = torch.allclose(node.latent, before, rtol=REENCODED, atol=REENCODED)
         return node if same else None
@@ -246,9 +249,12 @@ def wider(mask: Tensor) -> Tensor:
 
 def steps_of(start_pos: Sequence[object] | int, rows: int) -> list[int]:
     """At which step of its episode each row is: one for all, numbers, or arrays of one number."""
-    if isinstance(start_pos, int):
-        return [start_pos] * rows
-    return [number_of(one) for one in start_pos[:rows]]
+    told = [start_pos] if isinstance(start_pos, int) else [number_of(one) for one in start_pos]
+    if len(told) == 1:
+        return told * rows
+    if len(told) < rows:
+        raise KVCacheValueError(f"start_pos tells the steps of {len(told)} rows, not of {rows}")
+    return told[:rows]
 
 
 def number_of(step: object) -> int:

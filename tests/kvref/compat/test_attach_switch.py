@@ -255,6 +255,23 @@ def test_steps_may_be_told_in_every_form(form: str, monkeypatch: pytest.MonkeyPa
     assert max(errors(model, player.told())) < RIGHT
 
 
+@pytest.mark.parametrize("told", [[-1, -1, -1], [0], 0])
+def test_where_no_steps_are_told_histories_go_on(
+    told: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of environments that have none, whose positions are learned ones."""
+    monkeypatch.setattr(Player, "steps", lambda self, rows: told)
+    model = model_of(Case(False, Dynamics.RANDOM))
+    attach(model)
+    player = Player(model, {}, seed=3)
+    for _ in range(5):
+        player.move(2)
+    player.begin()
+    for _ in range(2):
+        player.move(2)
+    assert max(errors(model, player.told())) < RIGHT
+
+
 def test_a_new_root_in_the_same_step_is_found_by_nobody_else() -> None:
     """Another role's root of the same row and step, whose observation is another."""
     model, last = model_of(Case(True, Dynamics.RANDOM)), dict[int, Known]()
