@@ -91,7 +91,7 @@ class Search:
         nodes |= self._advanced(going, steps, before, batch_action, observed)
         rows = range(len(observed))
         told = self.session.root([nodes[row] for row in rows])
-        self._latest |= dict(zip(rows, told.nodes, strict=True))
+        self._latest |= {row: self.forward.shortened(told.nodes[row]) for row in rows}
         self._nodes = [[node] for node in told.nodes]
         return joined([cast(Outputs, one) for one in told.outputs])
 

@@ -1,5 +1,6 @@
 """SWITCH: every prediction of a world model of the published design is the oracle's."""
 
+import gc
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from torch import nn
 from kvref import Ownership
 from kvref.compat.lightzero import Attachment, attach
 from kvref.compat.lightzero.weights import Weights
-from kvref.tensors import Source, Step
+from kvref.tensors import Node, Source, Step
 from tests.support.standin.attention import Config
 from tests.support.standin.oracle import errors
 from tests.support.standin.playing import Chooser, Known, Player, planted
@@ -252,6 +253,20 @@ def test_steps_may_be_told_in_every_form(form: str, monkeypatch: pytest.MonkeyPa
     player = Player(model, {}, seed=3)
     for _ in range(2):
         player.move(2)
+    assert max(errors(model, player.told())) < RIGHT
+
+
+@pytest.mark.parametrize("rotary", [True, False])
+def test_long_episodes_are_right_and_keep_what_they_need(rotary: bool) -> None:
+    """Contexts made anew depend on so many steps only; what is kept of an episode does not grow."""
+    model = model_of(Case(rotary, Dynamics.RANDOM))
+    attach(model, simulations=1)
+    player, alive = Player(model, {}, seed=3), list[int]()
+    for moves in (11, 3):
+        for _ in range(moves):
+            player.move(3)
+        alive.append(sum(isinstance(one, Node) for one in gc.get_objects()))
+    assert alive[0] == alive[1]
     assert max(errors(model, player.told())) < RIGHT
 
 
