@@ -1,11 +1,9 @@
 """kvref put behind the seams of one published world model, in one of five modes, reversibly."""
 
 from collections.abc import Callable
+from enum import Enum
 from types import SimpleNamespace, TracebackType
-from typing import Final, cast
-from weakref import WeakKeyDictionary
-
-from torch import nn
+from typing import Final, TypeVar
 
 from kvref.arguments import as_flag, as_size
 from kvref.compat.lightzero.masking import mend
@@ -30,7 +28,19 @@ from kvref.ranks import Priority
 from kvref.shadow import ManagerSide, Mode, OnDivergence, Shadow, Side
 from kvref.tensors import KeysValues, SearchSession, close
 
-_ATTACHED: Final[WeakKeyDictionary[nn.Module, "Attachment"]] = WeakKeyDictionary()
+E = TypeVar("E", bound=Enum)
+KEPT: Final = "kvref_attachment"
+"""Under this an attached model keeps what is behind its seams; no copy does."""
+
+
+class Kept:
+    """Copies and pickles have None."""
+
+    def __init__(self, attachment: "Attachment") -> None:
+        self.attachment = attachment
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(None), ()
 
 
 class Attachment:
@@ -55,9 +65,6 @@ class Attachment:
     def detach(self) -> None:
         """The world model is as it was, with the contents that its own caches have by now."""
         self._replacements.undo()
-        module = cast(nn.Module, self._model)
-        if _ATTACHED.get(module) is self:
-            del _ATTACHED[module]
 
     def __enter__(self) -> "Attachment":
         return self
@@ -96,8 +103,8 @@ def attach(
     world_model: object,
     mode: Mode | str = Mode.SWITCH,
     *,
-    ownership: Ownership = Ownership.SEALED,
-    on_divergence: OnDivergence = OnDivergence.LOG,
+    ownership: Ownership | str = Ownership.SEALED,
+    on_divergence: OnDivergence | str = OnDivergence.LOG,
     rtol: Priority = 0.0,
     atol: Priority = 0.0,
     every: int = 1,
@@ -110,7 +117,7 @@ def attach(
         world_model: UniZero's, or what holds it as `world_model`, as its policies' models do.
         mode: `Mode`, or its value. Under SWITCH a `SearchSession` is in the place of the code that
             copies, pads and cuts; under the others that code runs, and asks whoever answers.
-        ownership: how kvref's pools keep what they are given.
+        ownership: how kvref's pools keep what they are given; likewise, as are all that are named.
         on_divergence, every: as `Shadow`.
         rtol, atol: how far contents may differ; not at all, as it is.
         simulations: the most of one search, which sizes recur; the world model's own number if not
@@ -119,38 +126,47 @@ def attach(
             it is mended, so that they run together under a mask.
     """
     model = as_world_model(world_model)
-    mode = as_mode(mode)
-    there = _ATTACHED.get(cast(nn.Module, model))
+    mode = as_one_of(Mode, mode, "mode")
+    ownership = as_one_of(Ownership, ownership, "ownership")
+    on_divergence = as_one_of(OnDivergence, on_divergence, "on_divergence")
+    every, same = as_size(every, "every"), close(rtol, atol)
+    there = attachment_of(model)
     if there is not None:
         raise KVCacheValueError(f"{there!r} is there: detach it first")
     grouped = as_flag(grouped, "grouped")
     size = model.num_simulations if simulations is None else as_size(simulations, "simulations")
     made = Attachment(model, mode)
     try:
+        made._replacements.keep(model, KEPT, Kept(made))
         if mode is Mode.SWITCH:
             _search(made, model, ownership, size, grouped)
         elif mode is not Mode.OFF:
-            _shadow(made, model, ownership, on_divergence, every, (rtol, atol))
+            _shadow(made, model, ownership, on_divergence, every, same)
     except BaseException:
         made._replacements.undo()
         raise
-    _ATTACHED[cast(nn.Module, model)] = made
     return made
 
 
 def detach(world_model: object) -> None:
     """Undo `attach`, if this world model is attached to."""
-    attached = _ATTACHED.get(cast(nn.Module, as_world_model(world_model)))
+    attached = attachment_of(as_world_model(world_model))
     if attached is not None:
         attached.detach()
 
 
-def as_mode(mode: Mode | str) -> Mode:
-    told = [one for one in Mode if mode in (one, one.value)]
+def attachment_of(model: WorldModel) -> Attachment | None:
+    """What is behind its seams."""
+    kept: Kept | None = vars(model).get(KEPT)
+    return None if kept is None else kept.attachment
+
+
+def as_one_of(kind: type[E], value: object, what: str) -> E:
+    """A member, or what its value is."""
+    told = [one for one in kind if value is one or value == one.value]
     if not told:
-        raise KVCacheValueError(
-            f"mode must be one of {', '.join(one.value for one in Mode)}, not {show(mode)}"
-        )
+        known = ", ".join(str(one.value) for one in kind)
+        raise KVCacheValueError(f"{what} must be one of {known}, not {show(value)}")
     return told[0]
 
 
@@ -160,16 +176,22 @@ def _shadow(
     ownership: Ownership,
     on_divergence: OnDivergence,
     every: int,
-    tolerance: tuple[Priority, Priority],
+    same: Callable[[object, object], bool],
 ) -> None:
     manager = KVCacheManager[KeysValues](sized_alike(model), model.env_num, ownership=ownership)
     pools = pools_of(model, made.mode)
+    held = sum(map(len, pools.values()))
+    if held and made.mode is not Mode.SHADOW:
+        raise KVCacheValueError(
+            f"the published caches hold {held} contexts of which kvref was not told: "
+            "clear_caches() first"
+        )
     shadow = Shadow[Window](
         Published(pools),
         Kvref(manager),
         made.mode,
         snapshot=contents,
-        same=close(*tolerance),
+        same=same,
         copy=as_window,
         on_divergence=on_divergence,
         every=every,
@@ -188,11 +210,11 @@ def _search(
     sizes = SimpleNamespace(game_segment_length=2, num_simulations=simulations)
     manager = KVCacheManager[KeysValues](sizes, model.env_num, ownership=ownership)
     tree, replacements = Tree(), made._replacements
-    tree.watch()
     replacements.and_then(tree.leave)
+    tree.watch()
     published = (model.wm_forward_for_initial_infererence, model.forward_recurrent_inference)
     search = Search(model, manager, tree, grouped, published)
-    replacements.and_then(search.session.close)
+    replacements.and_then(search.close)
     cleared = model.clear_caches
 
     def clear_caches() -> None:

@@ -2,7 +2,8 @@
 instance, reversibly."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar, cast
+from types import MethodType
+from typing import Protocol, cast
 
 from torch import Tensor, nn
 
@@ -147,9 +148,6 @@ class Replaced:
         return getattr, (self._owner, self._name)
 
 
-Owner = TypeVar("Owner")
-
-
 class Replacements:
     """What an instance's attributes were, so that all of them can be put back."""
 
@@ -157,16 +155,24 @@ class Replacements:
         self._undo: list[Callable[[], None]] = []
 
     def method(self, owner: object, name: str, call: Callable[..., object]) -> None:
-        """`owner.name(...)` is `call(...)` from here on."""
-        if name in vars(owner):
+        """`owner.name(...)` is `call(...)` from here on. Who was copied from one whose method was
+        replaced has its own again, as an attribute."""
+        own = MethodType(getattr(type(owner), name), owner)
+        if vars(owner).get(name, own) != own:
             raise KVCacheValueError(f"{type(owner).__name__}.{name} has been replaced already")
         setattr(owner, name, Replaced(owner, name, call))
         self._undo.append(lambda: delattr(owner, name))
 
-    def value(self, owner: object, name: str, new: object, back: Callable[[], object]) -> None:
-        """`owner.name` is `new`; what `back` tells is put there in the end."""
+    def value(self, owner: object, name: str, new: object) -> None:
+        """`owner.name` is `new`."""
+        there: object = getattr(owner, name)
         setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, back()))
+        self._undo.append(lambda: setattr(owner, name, there))
+
+    def keep(self, owner: object, name: str, new: object) -> None:
+        """`owner.name`, which is nobody else's, is `new`."""
+        vars(owner)[name] = new
+        self._undo.append(lambda: vars(owner).__delitem__(name))
 
     def and_then(self, undo: Callable[[], None]) -> None:
         self._undo.append(undo)

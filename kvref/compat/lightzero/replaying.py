@@ -1,7 +1,7 @@
 """Contexts made anew from their nodes' histories, as each scheme of positions has it."""
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import cast
 
 import torch
@@ -12,7 +12,8 @@ from kvref.tensors import KeysValues, Missing, Node, Rebuilt, Working, split
 from kvref.window_drop import drop
 
 History = tuple[tuple[Tensor, ...], ...]
-"""((step,), (latent,), (action, step, latent), ...): an episode's, from where it began on."""
+"""((step,), (latent,), (action, step, latent), ...): an episode's, from where it began on; or, of
+one that was `shortened`, the last of these."""
 
 
 def put_out(outputs: Outputs, rows: int) -> list[Outputs]:
@@ -47,11 +48,16 @@ def joined(outputs: Sequence[Outputs]) -> Outputs:
 
 
 class Model:
-    """The world model's forward passes over windows of kvref, step by step or anew."""
+    """The world model's forward passes over windows of kvref, step by step or anew.
+
+    Attributes:
+        reach: what is left depends on so many steps at most: each layer looks one context back.
+    """
 
     def __init__(self, model: WorldModel) -> None:
         self.model = model
         self.rotary = bool(model.config.rotary_emb)
+        self.reach = model.num_layers * model.context_length // 2 + 1
         self.dtype = next(iter(model.parameters())).dtype
 
     @property
@@ -114,14 +120,14 @@ class Model:
     def actions(self, actions: Sequence[object] | Tensor) -> Tensor:
         """As tokens: (rows, 1), or (rows, size of the action space) of continuous ones."""
         if self.model.continuous_action_space:
-            told = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
-            return told.reshape(-1, self.model.action_space_size)
+            told = [torch.as_tensor(one, dtype=torch.float32) for one in actions]
+            return torch.stack(told).to(self.device).reshape(-1, self.model.action_space_size)
         return torch.as_tensor(actions, dtype=torch.int64, device=self.device).reshape(-1, 1)
 
     def rebuild(self, missing: Missing) -> Rebuilt:
         """The windows of nodes that no pool holds, and what the model puts out for them; those
         whose histories are of one length are made together."""
-        histories = [node.history() for node in missing.nodes]
+        histories = [self.recent(node.history()) for node in missing.nodes]
         alike: dict[int, list[int]] = {}
         for row, history in enumerate(histories):
             alike.setdefault(len(history), []).append(row)
@@ -134,9 +140,28 @@ class Model:
         ordered = [made[row] for row in range(len(histories))]
         return Rebuilt([window for window, _ in ordered], [told for _, told in ordered])
 
+    def recent(self, history: History) -> History:
+        """As much of it as anything that is left can depend on, as a history of its own."""
+        if len(history) <= self.reach + 1 and len(history[0]) == 1:
+            return history
+        _, step, latent = history[-self.reach]
+        return ((step,), (latent,), *history[1 - self.reach :])
+
+    def shortened(self, node: Node) -> Node:
+        """The same node, that keeps no more of its history than `recent` asks for."""
+        chain = [node]
+        while len(chain) <= self.reach and chain[-1].parent is not None:
+            chain.append(chain[-1].parent)
+        if chain[-1].parent is None:
+            return node
+        made: Node | None = None
+        for one in reversed(chain):
+            made = replace(one, parent=made)
+        return cast(Node, made)
+
     def _appended(self, histories: Sequence[History]) -> tuple[tuple[KeysValues, ...], Outputs]:
-        """Keys and values as they were appended, from the first token on: with what was dropped
-        meanwhile they have to do as well."""
+        """Keys and values as they were appended: with what was dropped meanwhile they have to do as
+        well."""
         rows, (origin, first, *later) = len(histories), list(zip(*histories, strict=True))
         window = self.empty(rows)
         steps = [int(one) for (one,) in origin]

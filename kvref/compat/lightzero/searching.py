@@ -1,7 +1,7 @@
 """The search of a published world model on a `SearchSession`: what replaces its two inferences."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, SupportsInt, cast
+from typing import Final, Protocol, SupportsInt, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from kvref.compat.lightzero.published import Inference, Outputs, WorldModel
 from kvref.compat.lightzero.replaying import Model, joined, put_out, step_of
 from kvref.compat.lightzero.tree import Tree
+from kvref.compat.lightzero.weights import Weights
 from kvref.errors import KVCacheValueError
 from kvref.manager import KVCacheManager
 from kvref.tensors import KeysValues, Node, Positions, SearchSession, Source, Working
@@ -17,11 +18,16 @@ REENCODED: Final = 1e-3
 """How far an observation that is encoded again, in another batch, may be from what it was."""
 
 
+@runtime_checkable
+class HoldsOne(Protocol):
+    def item(self) -> int: ...
+
+
 class Search:
     """Roots and simulations of one world model, whose rows are its environments.
 
     S2: a node's context is found under the node's own name. A root goes on from its row's last
-    root if that was of the step before and is what the observation before encodes to; otherwise,
+    root if that can be of the step before and is what the observation before encodes to; otherwise,
     and after the weights have changed, its history begins with the observation before, as a lookup
     that misses has it in the published model. The search of reanalysis keeps no contexts there, and
     is left to the published model.
@@ -51,17 +57,18 @@ class Search:
         )
         self._latest: dict[int, Node] = {}
         self._nodes: list[list[Node]] = []
-        self._weights = self._versions()
+        self._weights = Weights(model)
+
+    def close(self) -> None:
+        self._weights.close()
+        self.session.close()
 
     def forget(self) -> None:
         """The weights have changed, or the published caches were cleared: every history ends."""
         self.session.learned()
         self._latest.clear()
         self._nodes.clear()
-        self._weights = self._versions()
-
-    def _versions(self) -> tuple[tuple[int, int], ...]:
-        return tuple([(one.data_ptr(), one._version) for one in self.model.parameters()])
+        self._weights.look()
 
     @torch.no_grad()
     def roots(
@@ -75,7 +82,7 @@ class Search:
         before, observed = last_obs_embeddings, current_obs_embeddings
         if observed is None or batch_action is None or len(before) > self.model.env_num:
             return self._published_roots(before, batch_action, observed, start_pos)
-        if self._versions() != self._weights:
+        if self._weights.changed():
             self.forget()
         steps = steps_of(start_pos, len(observed))
         going = [row for row in range(len(observed)) if not self._first(batch_action[row])]
@@ -84,7 +91,7 @@ class Search:
         nodes |= self._advanced(going, steps, before, batch_action, observed)
         rows = range(len(observed))
         told = self.session.root([nodes[row] for row in rows])
-        self._latest |= dict(zip(rows, told.nodes, strict=True))
+        self._latest |= {row: self.forward.shortened(told.nodes[row]) for row in rows}
         self._nodes = [[node] for node in told.nodes]
         return joined([cast(Outputs, one) for one in told.outputs])
 
@@ -136,9 +143,12 @@ class Search:
         return dict(zip(rows, nodes, strict=True))
 
     def _going_on(self, row: int, step: int, before: Tensor) -> Node | None:
-        """The row's last root, if that is where this one comes from."""
+        """The row's last root, if that is where this one comes from: of the step before, or of the
+        same where environments tell no steps."""
         node = self._latest.get(row)
-        if node is None or step_of(node) != step - 1 or node.latent.shape != before.shape:
+        if node is None or node.latent.shape != before.shape:
+            return None
+        if step - step_of(node) not in (0, 1):
             return None
         same = torch.allclose(node.latent, before, rtol=REENCODED, atol=REENCODED)
         return node if same else None
@@ -159,6 +169,8 @@ class Search:
         states, actions = state_action_history[-1]
         latents = torch.as_tensor(states, device=self.forward.device)
         depths = [int(one) for one in search_depth]
+        if len(depths) != len(latents):
+            raise KVCacheValueError(f"search_depth tells of {len(depths)} rows, not {len(latents)}")
         parents = self._parents(latents, depths)
         steps = [
             start + depth + 1
@@ -235,8 +247,16 @@ def wider(mask: Tensor) -> Tensor:
     return torch.cat((mask, mask[..., -1:]), dim=-1)
 
 
-def steps_of(start_pos: Sequence[int] | int, rows: int) -> list[int]:
-    """At which step of its episode each row is."""
-    if isinstance(start_pos, int):
-        return [start_pos] * rows
-    return [int(cast(SupportsInt, one)) for one in start_pos[:rows]]  # an array's are arrays
+def steps_of(start_pos: Sequence[object] | int, rows: int) -> list[int]:
+    """At which step of its episode each row is: one for all, numbers, or arrays of one number."""
+    told = [start_pos] if isinstance(start_pos, int) else [number_of(one) for one in start_pos]
+    if len(told) == 1:
+        return told * rows
+    if len(told) < rows:
+        raise KVCacheValueError(f"start_pos tells the steps of {len(told)} rows, not of {rows}")
+    return told[:rows]
+
+
+def number_of(step: object) -> int:
+    """Of a number, or of an array that holds one."""
+    return int(step.item() if isinstance(step, HoldsOne) else cast(SupportsInt, step))

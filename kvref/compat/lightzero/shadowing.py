@@ -35,7 +35,7 @@ class Index(dict[str, int]):
 
     def __init__(self, pool: str, entries: dict[str, int], ring: "Ring") -> None:
         super().__init__(entries)
-        self.pool, self.ring = pool, ring
+        self.pool, self.ring, self._published = pool, ring, entries
         self.shadow: Shadow[Window]
         self.storing = 0
 
@@ -60,6 +60,12 @@ class Index(dict[str, int]):
         super().__setitem__(named(key), self.storing)
         return self.storing
 
+    def write_back(self) -> None:
+        """What it holds, into the published dict and ring."""
+        self._published.clear()
+        self._published.update(self)
+        self.ring.write_back()
+
     def clear(self) -> None:
         self.shadow.clear(self.pool)
 
@@ -80,7 +86,10 @@ class Ring(list[PublishedWindow | None]):
         serves: bool,
     ) -> None:
         super().__init__(places)
-        self._give, self._serves = give, serves
+        self._give, self._serves, self._published = give, serves, places
+
+    def write_back(self) -> None:
+        self._published[:] = self
 
     def at(self, place: SupportsIndex) -> PublishedWindow | None:
         return super().__getitem__(place)
@@ -150,25 +159,14 @@ def put_in_place(
     replacements: Replacements,
 ) -> None:
     """Have the published code use these."""
+    recur, inits = pools[RECUR], [pools[init(env)] for env in range(model.env_num)]
     for pool in pools.values():
         pool.shadow = shadow
-    recur, inits = pools[RECUR], [pools[init(env)] for env in range(model.env_num)]
-    back: list[tuple[str, object, Callable[[], object]]] = [
-        (
-            "past_kv_cache_init_infer_envs",
-            list(inits),
-            lambda: [dict(one) for one in inits],
-        ),
-        (
-            "shared_pool_init_infer",
-            [one.ring for one in inits],
-            lambda: [list(one.ring) for one in inits],
-        ),
-        ("past_kv_cache_recurrent_infer", recur, lambda: dict(recur)),
-        ("shared_pool_recur_infer", recur.ring, lambda: list(recur.ring)),
-    ]
-    for name, value, restored in back:
-        replacements.value(model, name, value, restored)
+        replacements.and_then(pool.write_back)
+    replacements.value(model, "past_kv_cache_init_infer_envs", inits)
+    replacements.value(model, "shared_pool_init_infer", [one.ring for one in inits])
+    replacements.value(model, "past_kv_cache_recurrent_infer", recur)
+    replacements.value(model, "shared_pool_recur_infer", recur.ring)
 
 
 def sizes_of(model: WorldModel) -> dict[str, int]:

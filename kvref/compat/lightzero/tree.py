@@ -5,9 +5,14 @@ from collections.abc import Sequence
 from importlib import import_module
 from threading import local
 from typing import ClassVar, Final, Protocol, cast
+from weakref import WeakSet, finalize
 
-TREES: Final = ("lzero.mcts.tree_search.mcts_ctree", "lzero.mcts.tree_search.mcts_ptree")
-NAME: Final = "tree_muzero"
+SEARCHES: Final = "lzero.mcts.tree_search"
+TREES: Final = (
+    (f"{SEARCHES}.mcts_ctree", "tree_muzero"),
+    (f"{SEARCHES}.mcts_ctree_sampled", "tree_sampled_muzero"),
+)
+"""Of UniZero and of Sampled UniZero; there is none in Python."""
 
 
 class Traverses(Protocol):
@@ -30,33 +35,28 @@ class Watched:
 
 
 class Tree:
-    """The module that the search of UniZero takes its tree from, watched while anybody asks.
+    """The modules that the searches of UniZero take their trees from, watched while anybody asks.
 
-    Detached from by the last, it is as it was.
+    Detached from by the last, or when nobody holds it any longer, they are as they were.
     """
 
     told: ClassVar[local] = local()
-    watchers: ClassVar[int] = 0
+    watchers: ClassVar["WeakSet[Tree]"] = WeakSet()
 
     def watch(self) -> None:
-        Tree.watchers += 1
-        for name in TREES:
-            if "lzero" in sys.modules and name not in sys.modules:
-                import_module(name)  # where the model is, the tree is
-            module = sys.modules.get(name)
-            real = getattr(module, NAME, None)
+        Tree.watchers.add(self)
+        finalize(self, unwatched).atexit = False
+        for module, name in TREES:
+            if "lzero" in sys.modules and module not in sys.modules:
+                import_module(module)  # where the model is, the tree is
+            holder = sys.modules.get(module)
+            real = getattr(holder, name, None)
             if real is not None and not isinstance(real, Watched):
-                setattr(module, NAME, Watched(real))
+                setattr(holder, name, Watched(real))
 
     def leave(self) -> None:
-        Tree.watchers -= 1
-        if Tree.watchers:
-            return
-        for name in TREES:
-            module = sys.modules.get(name)
-            watched = getattr(module, NAME, None)
-            if isinstance(watched, Watched):
-                setattr(module, NAME, watched.real)
+        Tree.watchers.discard(self)
+        unwatched()
 
     def expanding(self) -> tuple[int, ...] | None:
         """Of each row, which of its search's nodes is being expanded, once: the root is 0, the
@@ -64,3 +64,14 @@ class Tree:
         told = cast("tuple[int, ...] | None", getattr(self.told, "expanding", None))
         self.told.expanding = None
         return told
+
+
+def unwatched() -> None:
+    """As they were, if nobody asks any longer."""
+    if any(True for _ in Tree.watchers):
+        return
+    for module, name in TREES:
+        holder = sys.modules.get(module)
+        watched = getattr(holder, name, None)
+        if isinstance(watched, Watched):
+            setattr(holder, name, watched.real)

@@ -1,0 +1,1 @@
+"""A world model of the published design, small, and what drives it: LightZero is not installed."""
