@@ -85,15 +85,16 @@ class Search:
         if self._weights.changed():
             self.forget()
         steps = steps_of(start_pos, len(observed))
-        going = [row for row in range(len(observed)) if not self._first(batch_action[row])]
+        told = min(len(batch_action), len(before), len(observed))  # another role may have had fewer
+        going = [row for row in range(told) if not self._first(batch_action[row])]
         begun = [row for row in range(len(observed)) if row not in going]
         nodes = dict(zip(begun, self._begun(begun, steps, observed), strict=True))
         nodes |= self._advanced(going, steps, before, batch_action, observed)
         rows = range(len(observed))
-        told = self.session.root([nodes[row] for row in rows])
-        self._latest |= {row: self.forward.shortened(told.nodes[row]) for row in rows}
-        self._nodes = [[node] for node in told.nodes]
-        return joined([cast(Outputs, one) for one in told.outputs])
+        roots = self.session.root([nodes[row] for row in rows])
+        self._latest |= {row: self.forward.shortened(roots.nodes[row]) for row in rows}
+        self._nodes = [[node] for node in roots.nodes]
+        return joined([cast(Outputs, one) for one in roots.outputs])
 
     def _first(self, action: object) -> bool:
         """Whether no action has led to this observation: its episode begins, for the policy."""

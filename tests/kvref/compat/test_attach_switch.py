@@ -287,6 +287,18 @@ def test_where_no_steps_are_told_histories_go_on(
     assert max(errors(model, player.told())) < RIGHT
 
 
+def test_rows_of_which_nothing_is_told_begin_anew() -> None:
+    """The policy keeps one batch for all roles: after an evaluator of two rows it has two actions."""
+    model, last = model_of(Case(True, Dynamics.RANDOM)), dict[int, Known]()
+    attach(model)
+    player = Player(model, last, seed=1)
+    player.move(2)
+    player.actions, player.observed = player.actions[:2], player.observed[:2]
+    for _ in range(2):
+        player.move(2)
+    assert max(errors(model, player.told())) < RIGHT
+
+
 def test_a_new_root_in_the_same_step_is_found_by_nobody_else() -> None:
     """Another role's root of the same row and step, whose observation is another."""
     model, last = model_of(Case(True, Dynamics.RANDOM)), dict[int, Known]()

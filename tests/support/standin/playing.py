@@ -148,11 +148,12 @@ class Player:
         roots = list[Known]()
         for row, latent in enumerate(latents.reshape(len(seen), -1).detach()):
             parent = action = None
-            if isinstance(self.actions[row], np.ndarray) or self.actions[row] != FIRST:
+            acted = self.actions[row] if row < len(self.actions) else FIRST
+            if isinstance(acted, np.ndarray) or acted != FIRST:
                 parent = self.roots[row]
                 if self.last.get(row) is not parent:
                     parent = Known(None, None, 2 * (self.step - 1), before[row].reshape(-1))
-                action = torch.as_tensor(self.actions[row])
+                action = torch.as_tensor(acted)
             root = Known(parent, action, 2 * self.step, latent.clone())
             self.last[row] = root
             roots.append(root)
