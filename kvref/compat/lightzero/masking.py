@@ -12,6 +12,9 @@ from kvref.compat.lightzero.published import Replacements, WorldModel
 from kvref.tensors import KVCache, attention_mask
 
 
+Projection = Callable[[Tensor], Tensor]
+
+
 class AttentionConfig(Protocol):
     rotary_emb: bool
 
@@ -19,16 +22,22 @@ class AttentionConfig(Protocol):
 class Attention(Protocol):
     """What is used of one block's attention."""
 
-    config: AttentionConfig
     num_heads: int
     training: bool
     attn_drop: nn.Dropout
-    query: Callable[[Tensor], Tensor]
-    key: Callable[[Tensor], Tensor]
-    value: Callable[[Tensor], Tensor]
-    proj: Callable[[Tensor], Tensor]
-    resid_drop: Callable[[Tensor], Tensor]
-    forward: Callable[..., Tensor]
+
+    @property
+    def config(self) -> AttentionConfig: ...
+    @property
+    def query(self) -> Projection: ...
+    @property
+    def key(self) -> Projection: ...
+    @property
+    def value(self) -> Projection: ...
+    @property
+    def proj(self) -> Projection: ...
+    @property
+    def resid_drop(self) -> Projection: ...
 
 
 Forward = Callable[..., Tensor]
@@ -40,7 +49,8 @@ def mend(model: WorldModel, replacements: Replacements) -> None:
     for block in model.transformer.blocks:
         attention = cast(Attention, block.attn)
         rotate = cast(Rotate, vars(sys.modules[type(attention).__module__])["apply_rotary_emb"])
-        call = partial(attend, attention, attention.forward, rotate)
+        published = cast(Forward, cast(nn.Module, attention).forward)
+        call = partial(attend, attention, published, rotate)
         replacements.method(attention, "forward", call)
 
 
@@ -60,7 +70,7 @@ def attend(
     rows, new, width = x.shape
     past = kv_cache.shape[2]
 
-    def heads(projection: Callable[[Tensor], Tensor]) -> Tensor:
+    def heads(projection: Projection) -> Tensor:
         return projection(x).view(rows, new, attention.num_heads, -1).transpose(1, 2)
 
     query, key, value = heads(attention.query), heads(attention.key), heads(attention.value)
