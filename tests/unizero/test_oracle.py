@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from tests.support.unizero.driving import Heads, Real, Run, build, wrapped
 from tests.support.unizero.marks import NEEDED
@@ -68,6 +69,35 @@ def test_a_small_pool_is_wrong_as_published() -> None:
     counts = judged(Run(environments=1, simulations=15, steps=12, pool=4))
     assert counts.recurrent_wrong > 0
     assert counts.roots_wrong == 0
+
+
+def test_an_episode_may_end_while_others_go_on() -> None:
+    """Then the policy starts every root anew."""
+    counts = judged(Run(environments=2, episodes=4, simulations=3, steps=12))
+    assert counts.roots_wrong == 0
+
+
+def test_contexts_of_other_weights_are_wrong() -> None:
+    """The weights change at the fourth step of an episode that goes on."""
+    real = build(Run(environments=1, simulations=3, steps=6))
+    roots = 0
+
+    def learning(inference: Callable[..., Outputs]) -> Callable[..., Outputs]:
+        @torch.no_grad()
+        def learned(*given: object) -> Outputs:
+            nonlocal roots
+            roots += 1
+            if roots == 4:
+                for weights in real.world_model.transformer.blocks.parameters():
+                    weights.mul_(1.2)
+            return inference(*given)
+
+        return learned
+
+    model = real.world_model
+    with wrapped(model, "forward_initial_inference", learning), judging(model) as counts:
+        real.collect()
+    assert counts.roots_wrong == counts.roots - 3 > 0
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import pytest
 
 NEEDED: Final = [
     pytest.mark.unizero,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # its own, of gym and torch
     pytest.mark.skipif(
         find_spec("lzero") is None,
         reason="lightzero is not installed: tests/unizero/requirements.txt",
