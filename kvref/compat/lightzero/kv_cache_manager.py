@@ -163,6 +163,6 @@ def says(config: object, name: str) -> bool:
     """Whether a config says something; not if it only answers to every name, and with no number."""
     if not offers(config, name):
         return False
-    return isinstance(getattr(config, name), SupportsIndex) or (
+    return offers(getattr(config, name), "__index__") or (
         getattr_static(config, name, says) is not says
     )

@@ -11,7 +11,6 @@ from torch.nn.functional import scaled_dot_product_attention
 from kvref.compat.lightzero.published import Replacements, WorldModel
 from kvref.tensors import KVCache, attention_mask
 
-
 Projection = Callable[[Tensor], Tensor]
 
 

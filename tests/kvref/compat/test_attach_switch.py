@@ -288,7 +288,7 @@ def test_where_no_steps_are_told_histories_go_on(
 
 
 def test_rows_of_which_nothing_is_told_begin_anew() -> None:
-    """The policy keeps one batch for all roles: after an evaluator of two rows it has two actions."""
+    """The policy keeps one batch for all roles: after two rows of an evaluator, two actions."""
     model, last = model_of(Case(True, Dynamics.RANDOM)), dict[int, Known]()
     attach(model)
     player = Player(model, last, seed=1)

@@ -41,11 +41,12 @@ def test_each_row_sees_what_it_would_alone(rotary: bool, told: str) -> None:
     x = torch.randn(3, 2, 16, generator=torch.Generator().manual_seed(0))
     windows = [window(1, count, seed) for seed, count in enumerate(LENGTHS)]
     batch, lengths = align(windows)
-    given = {
+    forms: dict[str, Tensor | list[int]] = {
         "lengths": torch.tensor(lengths),
         "numbers": list(lengths),
         "mask": attention_mask(lengths, 2, batch.size, "cpu"),
-    }[told]
+    }
+    given = forms[told]
     own, frequencies = attention.forward, turned(rotary, slice(None))
     with pytest.raises(RuntimeError, match="of one row"):
         own(x, batch.clone()[0], given, frequencies)
