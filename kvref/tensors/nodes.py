@@ -136,12 +136,13 @@ class Naming:
             names = [xxhash.xxh3_128_intdigest(one) for one in made_of]
         else:
             names = keys_of(self.keys, envs, kept[-1])
+        rows = list(zip(*[one.unbind() for one in kept], strict=True))
         return tuple(
             [
                 Node(
                     env,
                     names[row],
-                    tuple([one.select(0, row) for one in kept]),
+                    rows[row],
                     parents[row] if self.tokens else None,
                     None if outputs is None else outputs[row],
                     made_of[row] if self.verify else b"",
