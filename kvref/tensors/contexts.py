@@ -220,7 +220,8 @@ class Contexts:
             return window
         spans, _ = without_oldest(window._as_spans(), dropped)
         held = Held(spans, None, 0, window.first + dropped)
-        layout = replace(layout, max_tokens=self.length)
+        if layout.max_tokens != self.length:
+            layout = replace(layout, max_tokens=self.length)
         return KeysValues._of(layout, len(window), held, sealed=True)
 
     def kept(self, window: KeysValues) -> KeysValues:
@@ -260,11 +261,11 @@ class Contexts:
 
     def buffer_for(self, windows: Sequence[KeysValues], place: int = 0) -> BatchBuffer:
         """The `place`-th working batch's room, made anew only when it has become too small."""
-        like, rows, buffer = windows[0]._now(), len(windows), self._buffers.get(place)
-        wanted = replace(like, samples=rows, max_tokens=self.length)
+        rows, buffer = len(windows), self._buffers.get(place)
         if buffer is not None and buffer.num_layers == len(windows[0]):
-            wanted = replace(wanted, samples=max(rows, buffer.layout.samples))
-            if wanted == buffer.layout:
+            samples = max(rows, buffer.layout.samples)
+            like = replace(windows[0]._now(), samples=samples, max_tokens=self.length)
+            if like == buffer.layout:
                 return buffer
         self._buffers[place] = BatchBuffer.for_windows(windows, self.length)
         return self._buffers[place]

@@ -21,7 +21,6 @@ class Layers:
         self._layout = layout
         self._num_layers = layers
         self._layers: tuple[KVCache, ...] | None = None
-        self._flat: tuple[Cache, ...] = ()
         self._sealed = sealed
         self._hold(held)
 
@@ -39,15 +38,13 @@ class Layers:
                 for part in layer.parts:
                     part._sealed = self._sealed
             self._layers = layers
-            self._flat = tuple([part for layer in layers for part in layer.parts])
             if not self._sealed:
                 self._hold(Held((), None, 0, 0))  # from here on each part keeps its own
         return self._layers
 
     def _parts(self) -> tuple[Cache, ...]:
         """K of layer 0, V of layer 0, K of layer 1, ..."""
-        self._every_layer()
-        return self._flat
+        return tuple([part for layer in self._every_layer() for part in layer.parts])
 
     def __getitem__(self, layer: SupportsIndex) -> KVCache:
         number = as_integer(layer, "layer")

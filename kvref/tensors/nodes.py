@@ -151,12 +151,13 @@ class Naming:
         chained = [None if one is None else xxhash.xxh3_128_intdigest(one) for one in made_of]
         given = None if ids is not None else self.keys
         names: Sequence[int | None] = chained if given is None else keys_of(given, envs, kept[-1])
+        rows = list(zip(*[one.unbind() for one in kept], strict=True))
         return tuple(
             [
                 Node(
                     env,
                     cast(int, names[row]),
-                    tuple([one.select(0, row) for one in kept]),
+                    rows[row],
                     parents[row] if self.tokens else None,
                     None if outputs is None else outputs[row],
                     made_of[row] or b"" if self.verify and given is None else b"",
