@@ -136,11 +136,13 @@ def attach(
     grouped = as_flag(grouped, "grouped")
     size = model.num_simulations if simulations is None else as_size(simulations, "simulations")
     made = Attachment(model, mode)
+    if mode is Mode.OFF:
+        return made
     try:
         made._replacements.keep(model, KEPT, Kept(made))
         if mode is Mode.SWITCH:
             _search(made, model, ownership, size, grouped)
-        elif mode is not Mode.OFF:
+        else:
             _shadow(made, model, ownership, on_divergence, every, same)
     except BaseException:
         made._replacements.undo()

@@ -27,7 +27,7 @@ def model_of(rotary: bool = True, simulations: int = 8) -> WorldModel:
     return WorldModel(config, Dynamics.COARSE)
 
 
-def played(model: WorldModel, moves: int = 3, simulations: int = 6) -> list[torch.Tensor]:
+def played(model: WorldModel, moves: int = 2, simulations: int = 7) -> list[torch.Tensor]:
     """All that the model predicts in a run that is always the same."""
     with planted(Chooser(0, 3)):
         player = Player(model, {}, seed=1)

@@ -287,6 +287,19 @@ def test_where_no_steps_are_told_histories_go_on(
     assert max(errors(model, player.told())) < RIGHT
 
 
+def test_attached_in_mid_episode_histories_begin_with_the_observation_before() -> None:
+    """What the published caches hold may be anybody's."""
+    model, last = model_of(Case(True, Dynamics.RANDOM)), dict[int, Known]()
+    player = Player(model, last, seed=1)
+    player.move(2)
+    with attach(model):
+        player.told()
+        last.clear()
+        for _ in range(2):
+            player.move(2)
+        assert max(errors(model, player.told())) < RIGHT
+
+
 def test_rows_of_which_nothing_is_told_begin_anew() -> None:
     """The policy keeps one batch for all roles: after two rows of an evaluator, two actions."""
     model, last = model_of(Case(True, Dynamics.RANDOM)), dict[int, Known]()

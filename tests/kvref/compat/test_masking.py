@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from kvref.compat.lightzero import masking
 from kvref.compat.lightzero.masking import attend, mend
 from kvref.compat.lightzero.published import Replacements, as_world_model
 from kvref.tensors import KeysValues, align, attention_mask, split
@@ -20,6 +21,10 @@ PLACES = torch.tensor([[4, 5], [9, 10], [0, 1]])
 def attention_of(rotary: bool) -> Attention:
     model = WorldModel(Config(rotary_emb=rotary))
     return cast(Block, model.transformer.blocks[0]).attn
+
+
+def mended(attention: Attention) -> masking.Attention:
+    return cast(masking.Attention, attention)
 
 
 def window(rows: int, tokens: int, seed: int) -> KeysValues:
@@ -50,7 +55,7 @@ def test_each_row_sees_what_it_would_alone(rotary: bool, told: str) -> None:
     own, frequencies = attention.forward, turned(rotary, slice(None))
     with pytest.raises(RuntimeError, match="of one row"):
         own(x, batch.clone()[0], given, frequencies)
-    made = attend(attention, own, apply_rotary_emb, x, batch[0], given, frequencies)
+    made = attend(mended(attention), own, apply_rotary_emb, x, batch[0], given, frequencies)
     grown = split(batch, [n + 2 for n in LENGTHS])
     for row, alone in enumerate(windows):
         own_turns = turned(rotary, slice(row, row + 1))
@@ -82,7 +87,8 @@ def test_a_model_in_training_drops_out() -> None:
     for training in (False, False, True):
         attention.train(training)
         batch, lengths = align([window(1, count, seed) for seed, count in enumerate(LENGTHS)])
-        call = attend(attention, attention.forward, apply_rotary_emb, x, batch[0], list(lengths))
+        own = attention.forward
+        call = attend(mended(attention), own, apply_rotary_emb, x, batch[0], list(lengths))
         made.append(call)
     assert torch.equal(made[0], made[1])
     assert not torch.equal(made[1], made[2])
