@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace, TracebackType
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from kvref.arguments import as_flag, as_size
 from kvref.compat.lightzero.masking import mend
@@ -11,6 +12,7 @@ from kvref.compat.lightzero.published import Replacements, WorldModel, as_world_
 from kvref.compat.lightzero.rings import DictsAndRings
 from kvref.compat.lightzero.searching import Search
 from kvref.compat.lightzero.shadowing import (
+    Index,
     Kvref,
     Published,
     Window,
@@ -19,12 +21,14 @@ from kvref.compat.lightzero.shadowing import (
     sized_alike,
     sizes_of,
 )
+from kvref.compat.lightzero.telling import Nodes
 from kvref.compat.lightzero.tree import Tree
 from kvref.compat.lightzero.windows import as_window, contents
 from kvref.errors import KVCacheValueError, show
 from kvref.manager import KVCacheManager
 from kvref.ownership import Ownership
 from kvref.ranks import Priority
+from kvref.recording import Recorder
 from kvref.shadow import ManagerSide, Mode, OnDivergence, Shadow, Side
 from kvref.tensors import KeysValues, SearchSession, close
 
@@ -61,10 +65,16 @@ class Attachment:
         self.session: SearchSession | None = None
         self.sizes = sizes_of(model)
         self._model, self._replacements = model, Replacements()
+        self._recorder: Recorder[KeysValues] | None = None
 
     def detach(self) -> None:
         """The world model is as it was, with the contents that its own caches have by now."""
-        self._replacements.undo()
+        recorder, self._recorder = self._recorder, None
+        try:
+            if recorder is not None:
+                recorder.close()
+        finally:
+            self._replacements.undo()
 
     def __enter__(self) -> "Attachment":
         return self
@@ -110,6 +120,7 @@ def attach(
     every: int = 1,
     simulations: int | None = None,
     grouped: bool = False,
+    record: str | Path | None = None,
 ) -> Attachment:
     """Put kvref behind the caches of LightZero 0.2.0, on this instance only; `detach()` undoes it.
 
@@ -124,6 +135,9 @@ def attach(
             given. Beyond it contexts are made anew: as right, and slower.
         grouped: SWITCH leaves the attention alone, and runs rows of unequal length apart. Otherwise
             it is mended, so that they run together under a mask.
+        record: what kvref's manager is asked and told is recorded into this file until `detach()`,
+            with the nodes that it is for, so that `kvref trace check` judges whose contexts were
+            delivered (S2).
     """
     model = as_world_model(world_model)
     mode = as_one_of(Mode, mode, "mode")
@@ -137,6 +151,8 @@ def attach(
     size = model.num_simulations if simulations is None else as_size(simulations, "simulations")
     made = Attachment(model, mode)
     if mode is Mode.OFF:
+        if record is not None:
+            raise KVCacheValueError("under OFF kvref is told nothing: there is nothing to record")
         return made
     try:
         made._replacements.keep(model, KEPT, Kept(made))
@@ -144,8 +160,10 @@ def attach(
             _search(made, model, ownership, size, grouped)
         else:
             _shadow(made, model, ownership, on_divergence, every, same)
+        if record is not None:
+            _record(made, model, record)
     except BaseException:
-        made._replacements.undo()
+        made.detach()
         raise
     return made
 
@@ -200,6 +218,24 @@ def _shadow(
     )
     put_in_place(model, pools, shadow, made._replacements)
     made.manager, made.shadow = manager, shadow
+
+
+def _record(made: Attachment, model: WorldModel, path: str | Path) -> None:
+    """From here on; a session names its nodes, of the published code the tree knows them."""
+    assert made.manager is not None
+    if made.session is not None:
+        made._recorder = Recorder(made.manager, path, session=made.session)
+        return
+    recorder = made._recorder = Recorder(made.manager, path)
+    tree, replacements = Tree(), made._replacements
+    replacements.and_then(tree.leave)
+    tree.watch()
+    nodes = Nodes(tree, recorder)
+    for pool in (*model.past_kv_cache_init_infer_envs, model.past_kv_cache_recurrent_infer):
+        cast(Index, pool).nodes = nodes
+    roots, simulation = model.wm_forward_for_initial_infererence, model.forward_recurrent_inference
+    replacements.method(model, "wm_forward_for_initial_infererence", nodes.roots(roots))
+    replacements.method(model, "forward_recurrent_inference", nodes.simulation(simulation))
 
 
 def _search(

@@ -2,17 +2,18 @@
 the published model's own."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import SupportsIndex, cast
 
 from kvref.compat.lightzero.published import PublishedWindow, Replacements, WorldModel
+from kvref.compat.lightzero.telling import RECUR, Nodes
 from kvref.compat.lightzero.windows import as_window, given_back
 from kvref.ranks import Priority
 from kvref.shadow import ManagerSide, Mode, Shadow
 from kvref.tensors import KeysValues
 
 Window = KeysValues | PublishedWindow
-RECUR = "recur"
 
 
 def init(env: int) -> str:
@@ -37,10 +38,12 @@ class Index(dict[str, int]):
         super().__init__(entries)
         self.pool, self.ring, self._published = pool, ring, entries
         self.shadow: Shadow[Window]
+        self.nodes: Nodes | None = None
         self.storing = 0
 
     def get(self, key: str, default: object = None) -> int | None:  # type: ignore[override]  # as it is used
-        window = self.shadow.get(self.pool, int(key, 16))
+        with nullcontext() if self.nodes is None else self.nodes.asking(self.pool):
+            window = self.shadow.get(self.pool, int(key, 16))
         if isinstance(window, KeysValues):
             place = Place(-1)
             place.window = window
@@ -54,7 +57,8 @@ class Index(dict[str, int]):
         self.storing = place
         window = self.ring.at(place)
         assert window is not None, "it was copied there before"
-        self.shadow.set(self.pool, int(key, 16), window)
+        with nullcontext() if self.nodes is None else self.nodes.storing():
+            self.shadow.set(self.pool, int(key, 16), window)
 
     def hold(self, key: int) -> int:
         super().__setitem__(named(key), self.storing)
