@@ -1,12 +1,12 @@
 """Old against new on the published UniZero, in its own environment: ratios from one run.
 
-    python -m tests.benchmarks.unizero [--quick] [--table FILE] [--plot FILE]
+    python -m tests.benchmarks.unizero [--quick]
 
-Wrong predictions: each is compared with the oracle's, which has no cache. Times: of one simulation
-of all environments, `forward_recurrent_inference`, and of it what is not the model's own forward
-pass, the cache part; seconds of the processor, contestants in turn. With fresh heads every
-contestant searches the same trees, so that times compare; memory is what the pools hold when a
-search ends.
+It takes half an hour. Wrong predictions: each is compared with the oracle's, which has no cache.
+Times: of one simulation of all environments, `forward_recurrent_inference`, and of it what is not
+the model's own forward pass, the cache part; seconds of the processor, contestants in turn. With
+fresh heads every contestant searches the same trees, so that times compare; memory is what the
+pools hold when a search ends.
 """
 
 import sys
@@ -113,20 +113,18 @@ class Judged:
         return f"{wrong:.0f}"
 
 
-def judged(contestant: Contestant, run: Run, pool: int | None, seeds: int) -> Judged:
-    """So many runs, each from a seed of its own."""
-    made = Judged()
-    for seed in range(seeds):
-        real = build(replace(run, seed=seed))
-        with contestant.attached(real, pool), judging(real.world_model) as counts:
-            try:
-                real.collect()
-            except TypeError as error:  # the published ring, asked for what no dict knows
-                made.failed = f"raises {type(error).__name__}"
-        made.add(counts)
-        told = vars(real.world_model)
-        made.asked += told["total_query_count"]
-        made.missed += told["total_query_count"] - told["hit_count"]
+def judged(contestant: Contestant, run: Run, pool: int | None) -> Judged:
+    """One run, judged."""
+    made, real = Judged(), build(run)
+    with contestant.attached(real, pool), judging(real.world_model) as counts:
+        try:
+            real.collect()
+        except TypeError as error:  # the published ring, asked for what no dict knows
+            made.failed = f"raises {type(error).__name__}"
+    made.add(counts)
+    told = vars(real.world_model)
+    made.asked = told["total_query_count"]
+    made.missed = made.asked - told["hit_count"]
     return made
 
 
@@ -223,7 +221,6 @@ def spent(contestant: Contestant, run: Run) -> Spent:
 
 def wrong(quick: bool, told: Callable[[str], None]) -> dict[tuple[str, str], Judged]:
     """The table of wrong predictions."""
-    seeds = 1 if quick else 3
     small = Run(environments=2, simulations=4, steps=4) if quick else Run()
     heads = {Heads.RANDOM: "random"} if quick else HEADS
     found: dict[tuple[str, str], Judged] = {}
@@ -235,7 +232,7 @@ def wrong(quick: bool, told: Callable[[str], None]) -> dict[tuple[str, str], Jud
                 run = replace(small, heads=head, rotary=rotary, pool=pool)
                 row = f"{'RoPE' if rotary else 'learned'}, {name} heads, {size}"
                 for one in CONTESTANTS:
-                    found[row, one.name] = judged(one, run, pool, seeds)
+                    found[row, one.name] = judged(one, run, pool)
                 told(
                     f"  {row:42}" + "".join(f"{found[row, one.name]!s:>24}" for one in CONTESTANTS)
                 )
