@@ -279,3 +279,36 @@ def test_what_holds_a_world_model_may_be_given(mode: Mode) -> None:
     assert mode.value in attached.summary()
     assert mode.name in repr(attached)
     detach(Policy.world_model)
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_policy_may_be_given() -> None:
+    class Holder:
+        world_model = model_of()
+
+    class Policy:
+        _collect_model = Holder()
+
+    attached = attach(Policy())
+    played(Holder.world_model)
+    assert attached.manager is not None
+    assert attached.manager.lookup_stats is not None
+    assert attached.manager.lookup_stats.total == 2 * 2 * 3
+    detach(Policy())
+    assert not hasattr(Holder.world_model, "kvref_attachment")
+
+
+@pytest.mark.usefixtures("tree")
+def test_what_was_looked_up_is_told_for_people() -> None:
+    model = model_of()
+    with attach(model, simulations=1) as attached:
+        Player(model, {}, seed=1).move(8)
+    assert attached.manager is not None
+    seen = attached.manager.lookup_stats
+    assert seen is not None
+    assert min(seen.init_hits, seen.recur_hits, seen.misses) > 0
+    assert len({seen.init_hits, seen.recur_hits, seen.misses}) == 3, "else they may be exchanged"
+    assert attached.summary() == (
+        f"switch: 24 lookups in simulations: {seen.init_hits} hits in init, "
+        f"{seen.recur_hits} in recur, {seen.misses} rebuilt"
+    )

@@ -62,6 +62,12 @@ def test_a_wrong_option_is_refused_in_every_mode(name: str, value: object, mode:
     attach(model, mode).detach()
 
 
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+def test_a_tolerance_that_is_no_number_is_told_by_its_name(name: str) -> None:
+    with pytest.raises(KVCacheTypeError, match=f"^{name} must be a number, not 'much'"):
+        attach(WorldModel(Config()), **{name: "much"})  # type: ignore[arg-type]  # it is wrong
+
+
 def test_a_context_too_short_to_be_kept() -> None:
     with pytest.raises(KVCacheValueError, match="context_length is 2"):
         attach(WorldModel(Config(context_length=2)), "switch")

@@ -175,7 +175,15 @@ def test_divergences_are_raised_logged_or_counted(caplog: pytest.LogCaptureFixtu
     assert not caplog.records
     logged = compared(1, on_divergence=OnDivergence.LOG)
     assert logged.shadow is not None
-    assert len(caplog.records) == sum(logged.shadow.counts.values())
+    assert [one.levelno for one in caplog.records] == [logging.WARNING] * len(logged.shadow.firsts)
+    assert sum(logged.shadow.counts.values()) > len(logged.shadow.firsts)
+
+
+def test_a_divergence_says_that_the_published_answer_is_another_keys() -> None:
+    found = {one.verdict: one for one in firsts(compared(1))}
+    for verdict in (Verdict.MISSING, Verdict.CONTENTS):
+        assert found[verdict].last is False
+        assert "(not what was stored last under it), candidate" in str(found[verdict])
 
 
 def test_a_divergence_that_is_raised_leaves_the_published_caches_going() -> None:
