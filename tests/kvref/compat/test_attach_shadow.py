@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from kvref import KVCacheValueError, Ownership
-from kvref.compat.lightzero import Attachment, attach, shadowing
+from kvref.compat.lightzero import Attachment, attach, shadowing, windows
+from kvref.compat.lightzero.windows import as_window
 from kvref.shadow import Divergence, DivergenceError, Mode, OnDivergence, Verdict
 from kvref.tensors import KeysValues
 from stateful_models import FIFO_REFERENCE, explain
@@ -163,6 +164,20 @@ def test_contents_may_differ_by_a_tolerance() -> None:
     assert lenient.shadow is not None
     assert strict.shadow.counts[Verdict.CONTENTS]
     assert lenient.shadow.counts[Verdict.CONTENTS] < strict.shadow.counts[Verdict.CONTENTS]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_contents_are_those_of_then(kept: bool) -> None:
+    """The rings' windows are written into again and again."""
+    window = Window(1, 2, 8, 16, 2)
+    for half in window.halves:
+        half.append(torch.ones(1, 2, 3, 8))
+    mine = as_window(window) if kept else window
+    told = windows.contents(mine)
+    for half in windows.tokens_of(mine):
+        half.zero_()
+    assert [one.shape for one in told] == [(1, 2, 3, 8)] * 4
+    assert all(bool((one == 1).all()) for one in told)
 
 
 def test_divergences_are_raised_logged_or_counted(caplog: pytest.LogCaptureFixture) -> None:
