@@ -23,7 +23,7 @@ class _Exact(Protocol):
     def as_integer_ratio(self) -> tuple[int, int]: ...
 
 
-def as_rank(priority: object) -> Rank:
+def as_rank(priority: object, what: str = "priority") -> Rank:
     """A priority as a number of the same value.
 
     Every real number is one: integers and rationals of any library exactly, also beyond 2**53,
@@ -34,11 +34,11 @@ def as_rank(priority: object) -> Rank:
     try:
         rank = _number(priority)
     except Exception as error:  # whatever a foreign number raises, it is none
-        raise KVCacheTypeError(f"priority must be a number, not {show(priority)}") from error
+        raise KVCacheTypeError(f"{what} must be a number, not {show(priority)}") from error
     if rank is None:
-        raise KVCacheTypeError(f"priority must be a number, not {show(priority)}")
+        raise KVCacheTypeError(f"{what} must be a number, not {show(priority)}")
     if isinstance(rank, float) and isnan(rank):
-        raise KVCacheValueError(f"priority must be ordered, which {show(priority)} is not")
+        raise KVCacheValueError(f"{what} must be ordered, which {show(priority)} is not")
     return rank
 
 

@@ -2,14 +2,16 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kvref.errors import KVCacheError, KVCacheValueError, show
 from kvref.shadow.journal import Journal
 from kvref.shadow.verdicts import Divergence, OnDivergence, Verdict
 
+DELIVERED: Final = (Verdict.MISSING, Verdict.CONTENTS)
+"""Where the primary's answer is contents."""
 logger = logging.getLogger(__name__)
 
 
@@ -40,10 +42,12 @@ class Place(NamedTuple):
 class Findings:
     """Every difference so far."""
 
-    def __init__(self, on_divergence: OnDivergence) -> None:
+    def __init__(
+        self, on_divergence: OnDivergence, same: Callable[[object, object], object]
+    ) -> None:
         if not isinstance(on_divergence, OnDivergence):
             raise KVCacheValueError(f"{show(on_divergence)} is no OnDivergence")
-        self._on_divergence = on_divergence
+        self._on_divergence, self._same = on_divergence, same
         self._counts = Counter[Verdict]()
         self._firsts: dict[Verdict, Divergence] = {}
 
@@ -64,24 +68,36 @@ class Findings:
     def tell(
         self, found: Sequence[Difference], place: Place, journal: Journal, error: str | None
     ) -> None:
-        """Count all of them; then log, or raise the first of them that nobody raised."""
+        """Count all of them; then log, the first of each as a warning, or raise the first of them
+        that nobody raised."""
         asked = self._on_divergence
+        logs = asked is not OnDivergence.COUNT
         raising = list[Divergence]()
         for one in found:
             self._counts[one.verdict] += 1
             new = one.verdict not in self._firsts
-            if not new and asked is OnDivergence.COUNT:
-                continue
             keeps = new or asked is OnDivergence.RAISE
+            if not keeps and not (logs and logger.isEnabledFor(logging.DEBUG)):
+                continue
             steps = journal.steps() if keeps else ()
-            divergence = Divergence(*one, *place, steps, keeps and journal.whole, error)
+            whole = keeps and journal.whole
+            divergence = Divergence(*one, *place, steps, whole, error, self._last(one, place.due))
             self._firsts.setdefault(one.verdict, divergence)
-            if asked is not OnDivergence.COUNT:
-                logger.warning("%s", divergence)
+            if logs:
+                logger.log(logging.WARNING if new else logging.DEBUG, "%s", divergence)
             if asked is OnDivergence.RAISE and one.verdict is not Verdict.RAISED:
                 raising.append(divergence)
         if raising:
             raise DivergenceError(raising[0])
+
+    def _last(self, one: Difference, due: object) -> bool | None:
+        """Whether the primary delivered what was stored last, as far as that can be said."""
+        if due is None or one.primary is None or one.verdict not in DELIVERED:
+            return None
+        try:
+            return bool(self._same(due, one.primary))
+        except Exception:  # a foreign `same` may compare no contents of other shapes
+            return None
 
 
 def differ(verdict: Verdict, told: Sequence[object]) -> Iterator[Difference]:

@@ -89,7 +89,7 @@ class Shadow(Generic[V]):
         self._journal = Journal(self._longest)
         self._puts = self._compared = 0
         self._sizes = Counter[str]()
-        self._findings = Findings(on_divergence)
+        self._findings = Findings(on_divergence, same)
 
     @property
     def counts(self) -> Mapping[Verdict, int]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from kvref.errors import show
 from kvref.ranks import Rank
@@ -24,7 +24,10 @@ class Mode(Enum):
 
 
 class OnDivergence(Enum):
-    """What happens besides counting when the two differ. Whoever raises is only logged."""
+    """What happens besides counting when the two differ. Whoever raises is only logged.
+
+    The first of each verdict is logged as a warning, later ones at debug level.
+    """
 
     RAISE = "raise"
     LOG = "log"
@@ -79,7 +82,8 @@ class Divergence:
     `primary`, `candidate`: what each told, snapshots where they are contents, None for a miss;
     `due`: the snapshot that was taken when the key was set last, if it is remembered. `history`:
     since every pool was last empty, or, for long ones, each pool's since its own last clear;
-    `whole` if nothing else is left out.
+    `whole` if nothing else is left out. `last`: whether the primary delivered what was stored last
+    under the key; None if it delivered nothing, or nobody knows.
     """
 
     verdict: Verdict
@@ -91,10 +95,18 @@ class Divergence:
     history: tuple[Step, ...]
     whole: bool
     error: str | None = None
+    last: bool | None = None
 
     def __str__(self) -> str:
         where = self.pool if self.key is None else f"{self.pool}, key {self.key}"
         if self.error is not None:
             return f"{where}: {self.error}"
-        told = f"primary {show(self.primary)}, candidate {show(self.candidate)}"
+        told = f"primary {show(self.primary)}{LAST[self.last]}, candidate {show(self.candidate)}"
         return f"{where}: {self.verdict.value}: {told}"
+
+
+LAST: Final = {
+    None: "",
+    True: " (what was stored last under it)",
+    False: " (not what was stored last under it)",
+}

@@ -30,7 +30,7 @@ def contents(window: KeysValues) -> Tensor:
 
 def as_tolerance(value: Priority, what: str) -> float:
     """A number of at least 0."""
-    rank = as_rank(value)
+    rank = as_rank(value, what)
     if not 0 <= rank <= 1e300:
         raise KVCacheValueError(f"{what} must be at least 0, and finite, not {show(value)}")
     return float(rank)

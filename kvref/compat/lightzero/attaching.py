@@ -101,9 +101,13 @@ class Attachment:
         """What was compared, or looked up, for people."""
         if self.shadow is not None:
             return self.shadow.summary()
-        if self.manager is None:
+        if self.manager is None or self.manager.lookup_stats is None:
             return self.mode.value
-        return f"{self.mode.value}: {self.manager.get_stats_summary()}"
+        seen = self.manager.lookup_stats
+        return (
+            f"{self.mode.value}: {seen.total} lookups in simulations: {seen.init_hits} hits in "
+            f"init, {seen.recur_hits} in recur, {seen.misses} rebuilt"
+        )
 
     def __repr__(self) -> str:
         return f"Attachment({self.mode.name} of {type(self._model).__name__})"
@@ -125,7 +129,8 @@ def attach(
     """Put kvref behind the caches of LightZero 0.2.0, on this instance only; `detach()` undoes it.
 
     Args:
-        world_model: UniZero's, or what holds it as `world_model`, as its policies' models do.
+        world_model: UniZero's, or what holds it as `world_model`, as its policies' models do; or
+            such a policy, in whose `_collect_model` it is.
         mode: `Mode`, or its value. Under SWITCH a `SearchSession` is in the place of the code that
             copies, pads and cuts; under the others that code runs, and asks whoever answers.
         ownership: how kvref's pools keep what they are given; likewise, as are all that are named.

@@ -117,8 +117,10 @@ SEAMS = (
 
 
 def as_world_model(value: object) -> WorldModel:
-    """A world model of the published design, or whatever holds one as `world_model`."""
-    held = getattr(value, "world_model", value)
+    """A world model of the published design, or whatever holds one as `world_model`, or a policy
+    that collects with one."""
+    model = getattr(value, "_collect_model", value)
+    held = getattr(model, "world_model", model)
     if not isinstance(held, nn.Module):
         raise KVCacheTypeError(f"expected the world model of LightZero 0.2.0, not {show(value)}")
     lacking = [name for name in SEAMS if not hasattr(held, name)]
@@ -126,13 +128,13 @@ def as_world_model(value: object) -> WorldModel:
         raise KVCacheTypeError(
             f"{type(held).__name__} is no world model of LightZero 0.2.0: it has no {lacking[0]}"
         )
-    model = cast(WorldModel, held)
-    if model.num_observations_tokens != 1:
+    published = cast(WorldModel, held)
+    if published.num_observations_tokens != 1:
         raise KVCacheValueError(
             "a world model is served whose observation is one token, not "
-            f"{model.num_observations_tokens}"
+            f"{published.num_observations_tokens}"
         )
-    return model
+    return published
 
 
 class Replaced:

@@ -17,6 +17,7 @@ from kvref import KVCacheValueError
 from kvref.compat.lightzero import attach, attaching, detach, published, shadowing
 from kvref.compat.lightzero.tree import Tree
 from kvref.shadow import Mode, Shadow
+from kvref.tensors import Missing, Rebuilt, SearchSession
 from tests.support.standin.attention import Attention, Config
 from tests.support.standin.oracle import errors
 from tests.support.standin.playing import TREES, Chooser, Player
@@ -230,6 +231,22 @@ def test_two_world_models_at_once(
             assert max(errors(models[number], players[number].told())) < 1e-5
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_tree_tells_as_long_as_anybody_asks(order: tuple[int, int], tree: Chooser) -> None:
+    """All latent states are equal: nothing else tells which node is expanded."""
+    models = [WorldModel(Config(), Dynamics.ZERO, seed) for seed in range(2)]
+    attached = [attach(one) for one in models]
+    players = [Player(one, {}, seed=1) for one in models]
+    for player in players:
+        player.move(3)
+    first, second = order
+    attached[first].detach()
+    players[second].move(4)
+    assert max(errors(models[second], players[second].told())) < 1e-5
+    attached[second].detach()
+    assert sys.modules[TREES].tree_muzero is tree
+
+
 def test_a_block_that_raises_detaches(tree: Chooser) -> None:
     model = model_of()
     before = attributes(model)
@@ -269,6 +286,28 @@ def test_detached_it_goes_on_by_itself() -> None:
     assert len(model.past_kv_cache_recurrent_infer) == 6
 
 
+def nothing(missing: Missing) -> Rebuilt:
+    raise AssertionError(missing)
+
+
+@pytest.mark.usefixtures("tree")
+def test_detached_its_manager_serves_another_session_and_holds_nothing() -> None:
+    model, hooks = model_of(), len(optimizer._global_optimizer_post_hooks)
+    attached = attach(model)
+    played(model)
+    manager, session = attached.manager, attached.session
+    assert manager is not None
+    assert session is not None
+    assert any(map(len, manager.init_pools))
+    assert len(manager.recur_pool)
+    attached.detach()
+    assert not any(map(len, manager.pools))
+    assert len(optimizer._global_optimizer_post_hooks) == hooks
+    other = SearchSession(manager, nothing, context_length=model.context_length)
+    other.begin([0], torch.zeros(1, 3))
+    other.close()
+
+
 @pytest.mark.usefixtures("tree")
 @pytest.mark.parametrize("mode", Mode)
 def test_what_holds_a_world_model_may_be_given(mode: Mode) -> None:
@@ -279,3 +318,36 @@ def test_what_holds_a_world_model_may_be_given(mode: Mode) -> None:
     assert mode.value in attached.summary()
     assert mode.name in repr(attached)
     detach(Policy.world_model)
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_policy_may_be_given() -> None:
+    class Holder:
+        world_model = model_of()
+
+    class Policy:
+        _collect_model = Holder()
+
+    attached = attach(Policy())
+    played(Holder.world_model)
+    assert attached.manager is not None
+    assert attached.manager.lookup_stats is not None
+    assert attached.manager.lookup_stats.total == 2 * 2 * 3
+    detach(Policy())
+    assert not hasattr(Holder.world_model, "kvref_attachment")
+
+
+@pytest.mark.usefixtures("tree")
+def test_what_was_looked_up_is_told_for_people() -> None:
+    model = model_of()
+    with attach(model, simulations=1) as attached:
+        Player(model, {}, seed=1).move(8)
+    assert attached.manager is not None
+    seen = attached.manager.lookup_stats
+    assert seen is not None
+    assert min(seen.init_hits, seen.recur_hits, seen.misses) > 0
+    assert len({seen.init_hits, seen.recur_hits, seen.misses}) == 3, "else they may be exchanged"
+    assert attached.summary() == (
+        f"switch: 24 lookups in simulations: {seen.init_hits} hits in init, "
+        f"{seen.recur_hits} in recur, {seen.misses} rebuilt"
+    )

@@ -62,9 +62,29 @@ def test_a_wrong_option_is_refused_in_every_mode(name: str, value: object, mode:
     attach(model, mode).detach()
 
 
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+def test_a_tolerance_that_is_no_number_is_told_by_its_name(name: str) -> None:
+    with pytest.raises(KVCacheTypeError, match=f"^{name} must be a number, not 'much'"):
+        attach(WorldModel(Config()), **{name: "much"})  # type: ignore[arg-type]  # it is wrong
+
+
 def test_a_context_too_short_to_be_kept() -> None:
     with pytest.raises(KVCacheValueError, match="context_length is 2"):
         attach(WorldModel(Config(context_length=2)), "switch")
+
+
+@pytest.mark.parametrize(
+    "name", ["wm_forward_for_initial_infererence", "forward_recurrent_inference", "clear_caches"]
+)
+def test_a_method_that_somebody_else_has_replaced(name: str) -> None:
+    """Detached, it would be lost; what was replaced before it is put back."""
+    model, mine = WorldModel(Config()), object()
+    setattr(model, name, mine)
+    before = dict(vars(model))
+    with pytest.raises(KVCacheValueError, match=rf"WorldModel\.{name} has been replaced already"):
+        attach(model)
+    assert vars(model) == before
+    assert getattr(model, name) is mine
 
 
 class Told:
@@ -154,20 +174,23 @@ def both(rotary: bool) -> tuple[WorldModel, WorldModel]:
     return plain, attached
 
 
-def unrolled(model: WorldModel) -> tuple[torch.Tensor, ...]:
-    """Four recordings of three steps, as training and reanalysis have them: no current one."""
-    seen = torch.randn(4 * 4, SEEN, generator=torch.Generator().manual_seed(0))
-    actions = np.arange(12).reshape(4, 3) % 3
-    batch = {"obs": seen, "action": actions, "current_obs": None}
-    return model.forward_initial_inference(batch, np.arange(12).reshape(4, 3))
+def unrolled(model: WorldModel, recordings: int = 4, length: int = 3) -> tuple[torch.Tensor, ...]:
+    """Recordings of so many steps, as training and reanalysis have them: no current one."""
+    generator = torch.Generator().manual_seed(0)
+    seen = torch.randn(recordings * (length + 1), SEEN, generator=generator)
+    steps = np.arange(recordings * length).reshape(recordings, length)
+    batch = {"obs": seen, "action": steps % 3, "current_obs": None}
+    return model.forward_initial_inference(batch, steps)
 
 
 @pytest.mark.parametrize("rotary", [True, False])
+@pytest.mark.parametrize("shape", [(4, 3), (1, 2)])
 @pytest.mark.usefixtures("told")
-def test_training_is_the_published_models(rotary: bool) -> None:
+def test_training_is_the_published_models(rotary: bool, shape: tuple[int, int]) -> None:
+    """Also where there are no more observations than environments."""
     plain, attached = both(rotary)
     rooted(attached)
-    for one, other in zip(unrolled(plain), unrolled(attached), strict=True):
+    for one, other in zip(unrolled(plain, *shape), unrolled(attached, *shape), strict=True):
         assert torch.equal(one, other)
     player, nodes = rooted(attached)
     player.simulate(nodes)
@@ -211,7 +234,8 @@ def test_more_rows_than_environments_are_the_published_models() -> None:
     seen = torch.randn(4, SEEN)
     with attach(model) as attached, planted(Chooser(0, 3)):
         batch = {"obs": seen, "action": [-1] * 4, "current_obs": seen}
-        with pytest.raises((KVCacheValueError, IndexError, UnboundLocalError)):
+        with pytest.raises(IndexError, match="^list index out of range$") as caught:
             model.forward_initial_inference(batch, [0] * 4)
+        assert caught.type is IndexError, "its own, not kvref's"
         assert attached.manager is not None
         assert not any(map(len, attached.manager.init_pools))

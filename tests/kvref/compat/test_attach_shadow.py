@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from kvref import KVCacheValueError, Ownership
-from kvref.compat.lightzero import Attachment, attach, shadowing
+from kvref.compat.lightzero import Attachment, attach, shadowing, windows
+from kvref.compat.lightzero.windows import as_window
 from kvref.shadow import Divergence, DivergenceError, Mode, OnDivergence, Verdict
 from kvref.tensors import KeysValues
 from stateful_models import FIFO_REFERENCE, explain
@@ -165,6 +166,20 @@ def test_contents_may_differ_by_a_tolerance() -> None:
     assert lenient.shadow.counts[Verdict.CONTENTS] < strict.shadow.counts[Verdict.CONTENTS]
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_contents_are_those_of_then(kept: bool) -> None:
+    """The rings' windows are written into again and again."""
+    window = Window(1, 2, 8, 16, 2)
+    for half in window.halves:
+        half.append(torch.ones(1, 2, 3, 8))
+    mine = as_window(window) if kept else window
+    told = windows.contents(mine)
+    for half in windows.tokens_of(mine):
+        half.zero_()
+    assert [one.shape for one in told] == [(1, 2, 3, 8)] * 4
+    assert all(bool((one == 1).all()) for one in told)
+
+
 def test_divergences_are_raised_logged_or_counted(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(DivergenceError, match="recur"), caplog.at_level(logging.WARNING):
         compared(1, on_divergence=OnDivergence.RAISE)
@@ -175,7 +190,15 @@ def test_divergences_are_raised_logged_or_counted(caplog: pytest.LogCaptureFixtu
     assert not caplog.records
     logged = compared(1, on_divergence=OnDivergence.LOG)
     assert logged.shadow is not None
-    assert len(caplog.records) == sum(logged.shadow.counts.values())
+    assert [one.levelno for one in caplog.records] == [logging.WARNING] * len(logged.shadow.firsts)
+    assert sum(logged.shadow.counts.values()) > len(logged.shadow.firsts)
+
+
+def test_a_divergence_says_that_the_published_answer_is_another_keys() -> None:
+    found = {one.verdict: one for one in firsts(compared(1))}
+    for verdict in (Verdict.MISSING, Verdict.CONTENTS):
+        assert found[verdict].last is False
+        assert "(not what was stored last under it), candidate" in str(found[verdict])
 
 
 def test_a_divergence_that_is_raised_leaves_the_published_caches_going() -> None:

@@ -179,6 +179,18 @@ def test_nothing_stale_is_used_when_weights_have_changed(change: Change) -> None
     assert played_on(model, change) < RIGHT
 
 
+def test_weights_have_changed_though_they_lie_where_others_did() -> None:
+    """Replaced twice, one alone: its memory is free, and fits, if nobody holds it."""
+    model = model_of(Case(True, Dynamics.RANDOM))
+    weights = Weights(model)
+    for one in model.parameters():
+        for _ in range(2):
+            one.data = one.data * 0.9
+        assert weights.changed()
+        weights.look()
+        assert not weights.changed()
+
+
 def test_oracle_rejects_contexts_of_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of(Case(True, Dynamics.RANDOM))
     monkeypatch.setattr(Weights, "changed", lambda _: False)
@@ -216,6 +228,17 @@ def test_cleared_caches_let_every_history_end() -> None:
     last.clear()
     player.move(2)
     assert max(errors(model, player.told())) < RIGHT
+
+
+def test_cleared_caches_are_the_published_ones_too() -> None:
+    """What they held before: detached, the model goes on with them."""
+    model = model_of(Case(True, Dynamics.RANDOM))
+    Player(model, {}, seed=3).move(2)
+    published = (*model.past_kv_cache_init_infer_envs, model.past_kv_cache_recurrent_infer)
+    assert all(map(len, published))
+    with attach(model):
+        model.clear_caches()
+        assert not any(map(len, published))
 
 
 def test_without_a_tree_that_tells_latents_do_while_they_differ() -> None:

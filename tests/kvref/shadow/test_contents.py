@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import cast
 
 import numpy as np
 import pytest
@@ -55,6 +56,10 @@ def test_close_allows_what_it_says_and_no_more() -> None:
     assert not close(0, 2)(ONES, torch.ones(2, 3, dtype=torch.float64))
     with pytest.raises(KVCacheValueError, match="rtol must be at least 0"):
         close(-1)
+    with pytest.raises(KVCacheTypeError, match=r"^atol must be a number, not 'much'"):
+        close(atol=cast(float, "much"))
+    with pytest.raises(KVCacheValueError, match=r"^rtol must be ordered"):
+        close(float("nan"))
 
 
 class Nameless:

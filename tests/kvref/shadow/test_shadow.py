@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import cast
 
@@ -221,6 +222,80 @@ def test_the_first_stays_the_first() -> None:
             shadow.get("pool", key)
         assert shadow.firsts[Verdict.MISSING].key == 1
         assert found(shadow) == {Verdict.MISSING: 2}
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+@pytest.mark.parametrize("asked", OnDivergence)
+def test_the_first_of_each_verdict_is_a_warning_and_later_ones_are_not(
+    asked: OnDivergence, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    shadow: Shadow[Lists] = Shadow(
+        kvref_side(2), Answers(get=None, size=3), Mode.COMPARE, on_divergence=asked
+    )
+    shadow.set("pool", 1, [7])
+    with caplog.at_level(level, "kvref.shadow"):
+        for _ in range(3):
+            with pytest.raises(DivergenceError) if asked is OnDivergence.RAISE else nullcontext():
+                shadow.get("pool", 1)
+    told = [(one.levelno, one.getMessage().split(":")[1].strip()) for one in caplog.records]
+    firsts = [(logging.WARNING, "missing"), (logging.WARNING, "size")]
+    later = [(logging.DEBUG, "missing"), (logging.DEBUG, "size")] * 2
+    if asked is OnDivergence.COUNT:
+        assert not told
+    else:
+        assert told == (firsts + later if level == logging.DEBUG else firsts)
+    assert found(shadow) == {Verdict.MISSING: 3, Verdict.SIZE: 3}
+
+
+NOT_LAST, LAST = "(not what was stored last under it)", "(what was stored last under it)"
+
+
+class Stale(PoolSide[Lists]):
+    """Whatever is asked, it has this."""
+
+    def __init__(self, answer: Lists | None) -> None:
+        super().__init__(KVCachePool[Lists](2, name="pool"))
+        self.answer = answer
+
+    def get(self, pool: str, key: int) -> Lists | None:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("primary", "candidate", "key", "text"),
+    [
+        ([8], None, 1, f"missing: primary [8] (list) {NOT_LAST}, candidate None (NoneType)"),
+        ([7], None, 1, f"missing: primary [7] (list) {LAST}, candidate None (NoneType)"),
+        ([8], [7], 1, f"contents: primary [8] (list) {NOT_LAST}, candidate [7] (list)"),
+        ([7], [8], 1, f"contents: primary [7] (list) {LAST}, candidate [8] (list)"),
+        ([8], None, 2, "missing: primary [8] (list), candidate None (NoneType)"),
+        (None, [7], 1, "unexpected: primary None (NoneType), candidate [7] (list)"),
+    ],
+)
+@pytest.mark.parametrize("mode", [Mode.COMPARE, Mode.SERVE])
+def test_a_divergence_says_whether_the_primary_delivers_what_was_stored_last(
+    primary: Lists | None, candidate: Lists | None, key: int, text: str, mode: Mode
+) -> None:
+    shadow: Shadow[Lists] = Shadow(Stale(primary), Stale(candidate), mode, on_divergence=COUNT)
+    shadow.set("pool", 1, [7])
+    shadow.get("pool", key)
+    (first,) = shadow.firsts.values()
+    assert str(first) == f"pool, key {key}: {text}"
+
+
+def test_contents_that_cannot_be_compared_are_said_to_be_nothing() -> None:
+    def same(one: object, other: object) -> bool:
+        raise RuntimeError("of another shape")
+
+    shadow: Shadow[Lists] = Shadow(
+        Stale([8]), Stale(None), Mode.COMPARE, same=same, on_divergence=COUNT
+    )
+    shadow.set("pool", 1, [7])
+    shadow.get("pool", 1)
+    assert str(shadow.firsts[Verdict.MISSING]).endswith(
+        "primary [8] (list), candidate None (NoneType)"
+    )
+    assert found(shadow) == {Verdict.MISSING: 1}
 
 
 def test_a_clear_that_raises_is_no_new_beginning() -> None:
