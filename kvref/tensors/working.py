@@ -138,10 +138,11 @@ def by_length(lengths: Sequence[int]) -> list[list[int]]:
 
 def in_order(groups: Sequence[Working], made: Sequence[Tensor]) -> Tensor:
     """Rows that were made group by group, in the order of the step."""
-    rows = [row for group in groups for row in group.rows]
     for group, one in zip(groups, made, strict=True):
         if not isinstance(one, Tensor) or one.dim() < 1 or one.shape[0] != len(group.rows):
             raise KVCacheValueError(f"{len(group.rows)} rows were run, not {show(one)}")
-    joint = torch.cat(list(made)) if len(made) > 1 else made[0]
+    if len(made) == 1:
+        return made[0]
+    rows, joint = [row for group in groups for row in group.rows], torch.cat(list(made))
     place = torch.tensor(sorted(range(len(rows)), key=rows.__getitem__), device="cpu")
-    return joint if len(made) == 1 else joint.index_select(0, on(place, joint.device))
+    return joint.index_select(0, on(place, joint.device))

@@ -234,7 +234,7 @@ def test_more_rows_than_environments_are_the_published_models() -> None:
     seen = torch.randn(4, SEEN)
     with attach(model) as attached, planted(Chooser(0, 3)):
         batch = {"obs": seen, "action": [-1] * 4, "current_obs": seen}
-        with pytest.raises(IndexError, match="^list index out of range$") as caught:
+        with pytest.raises(IndexError, match=r"^list index out of range$") as caught:
             model.forward_initial_inference(batch, [0] * 4)
         assert caught.type is IndexError, "its own, not kvref's"
         assert attached.manager is not None

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Iterator
 from functools import cache
+from typing import cast
 
 import pytest
 import torch
 
 from kvref import KVCacheValueError, Ownership
 from kvref.compat.lightzero import Attachment, attach, shadowing, windows
+from kvref.compat.lightzero.published import PublishedWindow
 from kvref.compat.lightzero.windows import as_window
 from kvref.shadow import Divergence, DivergenceError, Mode, OnDivergence, Verdict
 from kvref.tensors import KeysValues
@@ -172,10 +174,11 @@ def test_contents_are_those_of_then(kept: bool) -> None:
     window = Window(1, 2, 8, 16, 2)
     for half in window.halves:
         half.append(torch.ones(1, 2, 3, 8))
-    mine = as_window(window) if kept else window
+    published = cast(PublishedWindow, window)
+    mine = as_window(published) if kept else published
     told = windows.contents(mine)
-    for half in windows.tokens_of(mine):
-        half.zero_()
+    for tokens in windows.tokens_of(mine):
+        tokens.zero_()
     assert [one.shape for one in told] == [(1, 2, 3, 8)] * 4
     assert all(bool((one == 1).all()) for one in told)
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from kvref import Ownership
 from kvref.compat.lightzero import Attachment, attach
+from kvref.compat.lightzero.published import as_world_model
 from kvref.compat.lightzero.weights import Weights
 from kvref.tensors import Node, Source, Step
 from tests.support.standin.attention import Config
@@ -182,7 +183,7 @@ def test_nothing_stale_is_used_when_weights_have_changed(change: Change) -> None
 def test_weights_have_changed_though_they_lie_where_others_did() -> None:
     """Replaced twice, one alone: its memory is free, and fits, if nobody holds it."""
     model = model_of(Case(True, Dynamics.RANDOM))
-    weights = Weights(model)
+    weights = Weights(as_world_model(model))
     for one in model.parameters():
         for _ in range(2):
             one.data = one.data * 0.9
@@ -288,6 +289,7 @@ def test_long_episodes_are_right_and_keep_what_they_need(rotary: bool) -> None:
     for moves in (11, 3):
         for _ in range(moves):
             player.move(3)
+        gc.collect()  # what other tests have left
         alive.append(sum(isinstance(one, Node) for one in gc.get_objects()))
     assert alive[0] == alive[1]
     assert max(errors(model, player.told())) < RIGHT
