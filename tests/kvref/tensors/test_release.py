@@ -105,11 +105,16 @@ def test_a_fork_keeps_what_it_shares_and_no_longer() -> None:
     assert storages(child) == 2 * 2 * 2 * 4 * 5 * 4
 
 
+FLAT = 1.17
+"""Some 80 kB that Python holds at first; a twelfth comes in the first thousands of steps, as dicts
+find their sizes, and then no more. One object of 58 bytes a step comes to 1.23."""
+
+
 @pytest.mark.parametrize("ownership", Ownership)
 def test_a_long_session_holds_memory_flat(ownership: Ownership) -> None:
     """Ten searches, 2,000 steps by night; `python -m tests.benchmarks.memory` does 100,000."""
     python, tensors = growth(samples(ownership, 2_000 if NIGHT else 510))
-    assert python < 1.1
+    assert python < FLAT
     assert tensors < 1.1
 
 
@@ -118,4 +123,4 @@ def test_a_leak_would_be_seen() -> None:
     python, _ = growth(
         samples(Ownership.SEALED, 510, lambda departure: kept.append(departure.value))
     )
-    assert python > 1.1
+    assert python > FLAT
