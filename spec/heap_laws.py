@@ -9,6 +9,7 @@ from spec.ops import (
     Census,
     Clear,
     Cleared,
+    Contents,
     Done,
     Get,
     Hit,
@@ -21,6 +22,7 @@ from spec.ops import (
     Rewrite,
     Seen,
     Set,
+    SlotId,
     Stored,
     Write,
 )
@@ -160,6 +162,9 @@ def departures(t: Transition) -> tuple[Left, ...]:
     cause = Cause.CLEARED if isinstance(t.op, Clear) else Cause.EVICTED
     by_slot = sorted(t.gone, key=lambda entry: entry.slot)
     gone = tuple([leave(t.before.pool, entry, cause) for entry in by_slot])
+    if t.passes and isinstance(t.op, Set) and t.op.key is not None and t.op.ref is not None:
+        new = Entry(t.op.key, SlotId(t.before.pool.capacity), t.op.ref, Contents(0))
+        return (leave(t.before.pool, new, cause),)
     if not isinstance(t.response, Stored) or t.old is None or t.new is None:
         return gone
     replaced = private(t) or t.old.ref != t.new.ref

@@ -29,7 +29,7 @@ from spec.ops import (
     Tier,
     Write,
 )
-from spec.pool import Pool, pool_step
+from spec.pool import Pool, empty_pool, pool_step
 from spec.profile import Profile, RecurScope
 from spec.sizing import Capacities, Config
 
@@ -58,9 +58,9 @@ def new_manager(
 ) -> ManagerState:
     recurs = range(envs) if profile.recur_scope is RecurScope.PER_ENV else (None,)
     pools = (
-        *(Pool(profile, sizes.init, f"init:{env}") for env in range(envs)),
-        *(Pool(profile, sizes.recur, "recur" if e is None else f"recur:{e}") for e in recurs),
-        Pool(profile, sizes.wm, "wm"),
+        *(empty_pool(profile, sizes.init, f"init:{env}") for env in range(envs)),
+        *(empty_pool(profile, sizes.recur, "recur" if e is None else f"recur:{e}") for e in recurs),
+        empty_pool(profile, sizes.wm, "wm"),
     )
     return ManagerState(profile, config, envs, pools, new_heap(objects))
 

@@ -25,9 +25,19 @@ from spec.ops import (
     SlotId,
     Stored,
 )
-from spec.pool import Entry, Pool
-from spec.profile import FifoUpdate, Policy, Profile
+from spec.policy import Need, Order
+from spec.pool import Entry, Pool, empty_pool, order_of
+from spec.profile import Policy, Profile
 from spec.transition import CLIENT_OPS, EVERY_OP, Transition, proper
+
+RANKED: Final = frozenset({Policy.PRIORITY, Policy.PRIORITY_RENEWING})
+RENEWING: Final = frozenset({Policy.FIFO_RENEWING, Policy.PRIORITY_RENEWING, Policy.LRU})
+STATED: Final = frozenset({Policy.FIFO}) | RANKED | RENEWING
+"""The policies that are stated here too, without a word of their own functions."""
+
+
+def policy(t: Transition) -> Policy:
+    return t.after.pool.profile.policy
 
 
 def order(pool: Pool) -> tuple[Key, ...]:
@@ -46,7 +56,7 @@ def shape(pool: Pool) -> tuple[Profile, int, str]:
 def goes_first(pool: Pool, entry: Entry) -> bool:
     """First in the sequence; PRIORITY: lower than those before it, not above those behind it."""
     rank = pool.entries.index(entry)
-    if pool.profile.policy is not Policy.PRIORITY:
+    if pool.profile.policy not in RANKED:
         return rank == 0
     lower = all(entry.priority < other.priority for other in pool.entries[:rank])
     return lower and all(entry.priority <= other.priority for other in pool.entries[rank:])
@@ -73,17 +83,11 @@ def victim_leaves(t: Transition) -> bool:
     return all(entry.slot == t.slot and goes_first(t.before.pool, entry) for entry in t.gone)
 
 
-def renews(profile: Profile) -> bool:
-    """An update makes its key the last to go."""
-    fifo = profile.policy is Policy.FIFO and profile.fifo_update is FifoUpdate.RENEWS_AGE
-    return fifo or profile.policy is Policy.LRU
-
-
 def goes_last(t: Transition) -> bool:
     """The newcomer goes last; LRU: so does a key that was hit or set."""
-    moves = t.inserts or renews(t.after.pool.profile)
+    moves = t.inserts or policy(t) in RENEWING
     if isinstance(t.op, Get):
-        moves = t.after.pool.profile.policy is Policy.LRU
+        moves = policy(t) == Policy.LRU
     if t.new is None or not moves or isinstance(t.response, Refused):
         return True
     key, after = t.new.key, order(t.after.pool)
@@ -91,34 +95,77 @@ def goes_last(t: Transition) -> bool:
 
 
 def takes_priority(t: Transition) -> bool:
-    """What a set stores has the priority given; without PRIORITY there is but one."""
+    """What a set stores has the priority given; without ranks there is but one."""
     if t.new is None or not isinstance(t.op, Set) or not isinstance(t.response, Stored):
         return True
-    ranked = t.after.pool.profile.policy is Policy.PRIORITY
-    return t.new.priority == (t.op.priority if ranked else 0)
+    return t.new.priority == (t.op.priority if policy(t).ranked else 0)
+
+
+def remembers_nothing(t: Transition) -> bool:
+    """The order and the priorities are all that there is to go by."""
+    return not t.after.pool.memo and all(not entry.note for entry in t.after.pool.entries)
+
+
+def as_stated(t: Transition) -> bool:
+    """FIFO, LRU, PRIORITY in words of this module."""
+    ranks = all(old.priority == new.priority for old, new in t.changed)
+    follows = not isinstance(t.op, Set) or (
+        victim_leaves(t) and ranks and (t.updates or takes_priority(t))
+    )
+    return goes_last(t) and follows and remembers_nothing(t)
+
+
+def as_policy_says(t: Transition) -> bool:
+    """Victim, order, notes and memo are those that the policy's functions give."""
+    refused = isinstance(t.response, Refused)
+    due = order_of(t.before.pool) if refused else following(t)
+    slots = all(entry.slot == t.slot for entry in t.gone)
+    return slots and order_of(t.after.pool) == due
+
+
+def following(t: Transition) -> Order:
+    """The order after a get or a set, as its policy's functions give it."""
+    way, now, key = policy(t), order_of(t.before.pool), getattr(t.op, "key", None)
+    if key is None or (t.old is None and not isinstance(t.op, Set)):
+        return now
+    if not isinstance(t.op, Set):
+        return way.hit(now, key)
+    rank = t.op.priority if way.ranked and t.op.priority is not None else 0
+    if t.old is not None:
+        return way.updated(now, key, rank)
+    if full(t.before.pool):
+        chosen = way.victim(now, Need(key, told=left_by(t)))
+        if chosen.key == key:
+            return chosen.order
+        now = way.left(chosen.order, chosen.key)
+    return way.inserted(now, key, rank)
+
+
+def left_by(t: Transition) -> Key | None:
+    """Who was seen to leave by an insert: an entry, or the newcomer itself."""
+    if t.gone:
+        return t.gone[0].key if len(t.gone) == 1 else None
+    return t.op.key if isinstance(t.op, Set) and t.new is None else None
 
 
 def first_leaves(t: Transition) -> bool:
     """An insert into a full pool removes one entry, the first in eviction order, which is kept."""
-    match t.op:
-        case Set():
-            ranks = all(old.priority == new.priority for old, new in t.changed)
-            return victim_leaves(t) and goes_last(t) and ranks and (t.updates or takes_priority(t))
-        case Get():
-            return goes_last(t)
-        case _:
-            return holding(t.after.pool) == holding(t.before.pool)
+    if not isinstance(t.op, (Set, Get)):
+        return holding(t.after.pool) == holding(t.before.pool)
+    return as_stated(t) if policy(t) in STATED else as_policy_says(t)
 
 
-def holding(pool: Pool) -> tuple[tuple[Key, SlotId, Ref, int], ...]:
+def holding(pool: Pool) -> tuple[Order, tuple[tuple[SlotId, Ref], ...]]:
     """Entries in order, but for what they contain, which is R4's."""
-    return tuple([(entry.key, entry.slot, entry.ref, entry.priority) for entry in pool.entries])
+    return order_of(pool), tuple([(entry.slot, entry.ref) for entry in pool.entries])
 
 
 def lowest_slot(t: Transition) -> bool:
     """An insert takes the lowest free slot, else the victim's."""
     if not t.inserts:
         return True
+    if t.passes:
+        return t.slot == t.before.pool.capacity
     taken = {entry.slot for entry in t.before.pool.entries}
     free = [n for n in range(t.before.pool.capacity) if n not in taken]
     right = free[0] if free else next((entry.slot for entry in t.gone), None)
@@ -126,8 +173,9 @@ def lowest_slot(t: Transition) -> bool:
 
 
 def update_keeps_place(t: Transition) -> bool:
-    """FIFO and PRIORITY: an update does not change the order (unless FIFO renews)."""
-    return renews(t.after.pool.profile) or order(t.after.pool) == order(t.before.pool)
+    """FIFO and PRIORITY: an update does not change the order (unless it renews ages)."""
+    stays = policy(t) in STATED - RENEWING
+    return not stays or order(t.after.pool) == order(t.before.pool)
 
 
 def update_in_place(t: Transition) -> bool:
@@ -150,11 +198,20 @@ def get_looks_only(t: Transition) -> bool:
 
 
 def others_stay(t: Transition, key: Key | None) -> bool:
-    """The entries are as they were, but for the place of one that LRU hit."""
+    """The entries are as they were, but for the place of one that LRU hit; where nothing is stated
+    here, but for places and notes."""
     before, after = t.before.pool.entries, t.after.pool.entries
-    if before is after or t.after.pool.profile.policy is not Policy.LRU:
+    if before is after:
+        return True
+    if policy(t) not in STATED:
+        return set(map(unnoted, before)) == set(map(unnoted, after)) and len(before) == len(after)
+    if policy(t) != Policy.LRU:
         return before == after
     return t.new == t.old and apart_from(key, before) == apart_from(key, after)
+
+
+def unnoted(entry: Entry) -> Entry:
+    return entry._replace(note=0)
 
 
 def apart_from(key: Key | None, entries: tuple[Entry, ...]) -> list[Entry]:
@@ -166,8 +223,8 @@ def clear_forgets(t: Transition) -> bool:
     before, after = t.before.pool, t.after.pool
     if isinstance(t.op, Clear):
         counted = before.counters._replace(cleared=after.counters.cleared)
-        new = Pool(before.profile, before.capacity, before.name, (), counted)
-        return isinstance(t.response, Cleared) and after == new
+        new = empty_pool(before.profile, before.capacity, before.name)
+        return isinstance(t.response, Cleared) and after == new._replace(counters=counted)
     return bool(before.entries) or not t.inserts or t.slot in (0, None)
 
 
@@ -185,7 +242,8 @@ def counted(t: Transition) -> Counters:
         hit = isinstance(answer, Hit)
         return c._replace(hits=c.hits + hit, misses=c.misses + (not hit))
     if isinstance(answer, Stored) and t.inserts:
-        return c._replace(insertions=c.insertions + 1, evictions=c.evictions + len(t.gone))
+        gone = len(t.gone) + t.passes
+        return c._replace(insertions=c.insertions + 1, evictions=c.evictions + gone)
     if isinstance(answer, Stored):
         return c._replace(updates=c.updates + 1)
     if isinstance(answer, Cleared):

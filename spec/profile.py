@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from spec.policies import NAMED as NAMED
+from spec.policy import Policy as Policy
 
-class Policy(Enum):
-    FIFO = "fifo"
-    LRU = "lru"
-    PRIORITY = "priority"
+CLASSIC: Final = (Policy.FIFO, Policy.LRU, Policy.PRIORITY)
+"""The policies of the system that kvref specifies."""
 
 
 class Ownership(Enum):
@@ -30,13 +30,6 @@ class RecurScope(Enum):
     PER_ENV = "per-env"
 
 
-class FifoUpdate(Enum):
-    """Whether an update changes a FIFO entry's place in the eviction order."""
-
-    KEEPS_AGE = "keeps-age"
-    RENEWS_AGE = "renews-age"
-
-
 class Sizing(Enum):
     SEED = "seed"
     SEARCH_SAFE = "search-safe"
@@ -47,7 +40,6 @@ class Profile:
     policy: Policy = Policy.FIFO
     ownership: Ownership = Ownership.REFERENCE
     recur_scope: RecurScope = RecurScope.SHARED
-    fifo_update: FifoUpdate = FifoUpdate.KEEPS_AGE
     sizing: Sizing = Sizing.SEED
     counting: bool = True
 

@@ -5,6 +5,8 @@ step commutes with it, and every law holds of a renamed transition if and only i
 transition: step(r(s), r(op)) = (r(s'), r(answer)) and broken(r(t)) = broken(t). So it is a
 bisimulation for every law, and a search may visit one state of each class.
 
+A policy's memo may hold keys that have left: the policy says how they are renamed there.
+
 A class forgets besides, and nothing more:
 - counters: no answer but the statistics depends on them, and a step adds to them whatever they are;
 - which older contents an entry was set with, where hits deliver the object itself: a hit and the
@@ -84,7 +86,8 @@ class Renaming:
 
     def pool(self, pool: Pool) -> Pool:
         entries = tuple(self.entry(entry) for entry in pool.entries)
-        return pool._replace(name=self.name(pool.name), entries=entries)
+        memo = pool.profile.policy.renamed(pool.memo, self.key)
+        return pool._replace(name=self.name(pool.name), entries=entries, memo=memo)
 
     def heap(self, heap: Heap) -> Heap:
         objects = {self.ref(Ref(ref)): one for ref, one in enumerate(heap.objects)}

@@ -54,6 +54,13 @@ class Transition(NamedTuple):
         return self.stores and self.old is not None
 
     @property
+    def passes(self) -> bool:
+        """The newcomer is who leaves a full pool, where that is the cache's choice."""
+        pool = self.before.pool
+        free = self.inserts and pool.profile.policy.chosen
+        return free and len(pool.entries) == pool.capacity and self.new is None and not self.gone
+
+    @property
     def slot(self) -> SlotId | None:
         """The slot that a set answered."""
         return self.response.slot if isinstance(self.response, Stored) else None

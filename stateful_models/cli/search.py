@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from spec.profile import Policy
+from spec.profile import CLASSIC
 from stateful_models.cli.console import JsonFile, fresh_json, output, write_json
 from stateful_models.reports.data import (
     FORM,
@@ -38,7 +38,7 @@ def search_command(
     json = fresh_json(json)
     sizes = list(thresholds(envs, simulations))
     cases = [dropped(case) for case in CASES]
-    kept = [uncleared(policy, searches) for policy in Policy for searches in UNCLEARED]
+    kept = [uncleared(policy, searches) for policy in CLASSIC for searches in UNCLEARED]
     console = output(json)
     show_thresholds(console, sizes, simulations)
     show_uncleared(console, kept)
@@ -84,7 +84,7 @@ def show_uncleared(console: Console, kept: list[Uncleared]) -> None:
     for searches in UNCLEARED:
         table.add_column(f"{searches} searches" if searches > 1 else "1 search", justify="right")
     table.add_column("SEED", justify="right")
-    for policy in Policy:
+    for policy in CLASSIC:
         mine = [one for one in kept if one.policy == policy.value]
         table.add_row(
             policy.value, *(str(one.least_recur) for one in mine), str(mine[0].seed_recur)

@@ -36,7 +36,7 @@ from spec.ops import (
     Stored,
 )
 from spec.pool import Entry, PoolState
-from spec.profile import Profile
+from spec.profile import CLASSIC, Policy, Profile
 from spec.transition import observed
 from stateful_models.scopes.changed import MANAGERS, POOLS, of_manager, of_pool
 
@@ -57,6 +57,7 @@ ONE_MORE: Final[dict[str, object]] = {
     "objects": Object(Contents(8)),
     "keys": STRANGE,
     "kept": Ref(7),
+    "memo": STRANGE,
 }
 """By the name of a field: what to add to it."""
 ANSWERS: Final[tuple[Response, ...]] = (
@@ -88,6 +89,8 @@ def changes(value: object, path: str) -> Iterator[Change]:
             yield path, value - 1
     elif isinstance(value, str):
         yield path, f"{value}'"
+    elif isinstance(value, Policy):
+        yield from ((path, other) for other in CLASSIC if other != value)
     elif isinstance(value, Enum):
         yield from ((path, other) for other in type(value) if other is not value)
     elif isinstance(value, frozenset):

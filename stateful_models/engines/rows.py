@@ -141,7 +141,7 @@ def title(profile: Profile) -> str:
     """Policy and ownership, and every choice that is not the usual one."""
     usual = Profile(profile.policy, profile.ownership)
     choices = [profile.policy.value, profile.ownership.value]
-    for name in ("fifo_update", "recur_scope", "sizing"):
+    for name in ("recur_scope", "sizing"):
         choice = getattr(profile, name)
         choices += [choice.value] if choice is not getattr(usual, name) else []
     return " ".join(choices if profile.counting else [*choices, "uncounted"])

@@ -16,13 +16,13 @@ from spec.heap import Hand, Heap, Object
 from spec.manager import ManagerState
 from spec.ops import Key, SlotId, Tier
 from spec.pool import Entry, Pool
-from spec.profile import FifoUpdate, Ownership, Profile
+from spec.profile import Ownership, Policy, Profile
 from spec.sizing import Config
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Box, box
 from stateful_models.subjects.manager import ManagerSubject
 
-RING = Profile(ownership=Ownership.LENT, fifo_update=FifoUpdate.RENEWS_AGE)
+RING = Profile(Policy.FIFO_RENEWING, Ownership.LENT)
 
 
 class Ring:

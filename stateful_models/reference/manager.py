@@ -7,7 +7,7 @@ from typing import ClassVar
 from kvref import KVCacheManager, KVCachePool, RecurScope, SizingProfile
 from spec.manager import Lookups, ManagerState
 from spec.ops import Contents, Counters, Tier
-from spec.profile import KVREF, Policy, Profile
+from spec.profile import KVREF, Profile
 from spec.sizing import Config
 from stateful_models.reference.pool import (
     OWNERSHIP,
@@ -73,7 +73,7 @@ class KvrefManager(ManagerSubject):
         return self.manager.get_wm_cache(key)
 
     def set(self, tier: Tier, env: int | None, key: int, value: object, rank: float) -> int:
-        priority = offered(self.profile.policy is Policy.PRIORITY, rank)
+        priority = offered(self.profile.policy.ranked, rank)
         if tier is Tier.INIT and env is not None:
             slot = self.manager.set_init_cache(env, key, value, priority=priority)
         elif tier is Tier.RECUR:

@@ -12,14 +12,14 @@ from kvref import Cause, Departure, EvictionStrategy, KVCachePool, Ownership
 from spec.heap import Hand, Heap, Object
 from spec.ops import Contents, Counters, Key, Left, Ref, SlotId
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import KVREF, Policy, Profile, copies
+from spec.profile import CLASSIC, KVREF, Profile, copies
 from spec.profile import Ownership as Spec
 from stateful_models.subjects.aspects import EVERYTHING
 from stateful_models.subjects.client import Box, Client, box
 from stateful_models.subjects.pool import PoolSubject
 
 NOTHING = Box(Ref(-1), Contents(-1), [])
-STRATEGY = {policy: EvictionStrategy[policy.name] for policy in Policy}
+STRATEGY = {policy: EvictionStrategy(policy.value) for policy in CLASSIC}
 entry = cast(Callable[[int, int, int, int, object], Entry], Entry)  # plain numbers will do
 counts = attrgetter(*(f"_{name}" for name in Counters._fields))  # public ones take their time
 OWNERSHIP = {Spec[mine.name]: mine for mine in Ownership}
@@ -46,7 +46,7 @@ def abstract_pool(
     if values.keys() != slots.keys():
         keys += [key for key in values if key not in slots]
     private = copies(profile)
-    ranked = profile.policy is Policy.PRIORITY
+    ranked = profile.policy.ranked
     entries = []
     for key in keys:
         value = values.get(key, NOTHING)
@@ -95,7 +95,7 @@ class KvrefPool(PoolSubject):
 
     def start(self, profile: Profile, capacity: int) -> None:
         self.as_set: dict[tuple[str, int], Contents] = {}
-        self.ranked = profile.policy is Policy.PRIORITY
+        self.ranked = profile.policy.ranked
         self.pool = self.pool_type(
             capacity,
             STRATEGY[profile.policy],

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from spec.ops import EnvId
-from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
+from spec.profile import CLASSIC, Ownership, Policy, Profile, RecurScope, Sizing
 from spec.search_laws import SearchTransition
 from spec.search_nodes import Keying, Latents, context, with_room
 from spec.search_state import (
@@ -75,7 +75,7 @@ def threshold(envs: int, simulations: int, scope: RecurScope) -> Threshold:
     """Both sides, explored for every policy."""
     least, told, right = least_recur(envs, simulations, scope), list[SearchReport](), True
     smaller: Broken | None = None
-    for policy in Policy:
+    for policy in CLASSIC:
         profile = Profile(policy, recur_scope=scope, counting=False)
         enough = explore_searches(retention_scope(envs, simulations, least, profile))
         right = right and enough.closed and "S1" not in enough.broken
@@ -209,7 +209,7 @@ CASES: Final = (
 )
 
 
-def dropped(case: Case, policies: tuple[Policy, ...] = tuple(Policy)) -> Dropped:
+def dropped(case: Case, policies: tuple[Policy, ...] = CLASSIC) -> Dropped:
     """What holds is explored under each of these policies, and breaks S3 no more than S2."""
     scope, states = case.scope, 0
     wrong: Broken | None = None
@@ -256,12 +256,12 @@ def uncleared(policy: Policy, searches: int) -> Uncleared:
 
 def as_said(kept: list[Uncleared]) -> bool:
     """LRU needs what SEED gives; the others need more from the second search on, ever more."""
-    by_policy = {p: [one for one in kept if one.policy == p.value] for p in Policy}
+    by_policy = {p: [one for one in kept if one.policy == p.value] for p in CLASSIC}
     for policy, rows in by_policy.items():
         needs = [one.least_recur for one in rows]
         growing = needs == sorted(set(needs)) and needs[0] == rows[0].seed_recur
-        if policy is Policy.LRU and any(one.least_recur != one.seed_recur for one in rows):
+        if policy == Policy.LRU and any(one.least_recur != one.seed_recur for one in rows):
             return False
-        if policy is not Policy.LRU and not growing:
+        if policy != Policy.LRU and not growing:
             return False
     return True

@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from typing import Generic, NamedTuple, TypeVar
 
 from kvref.ranks import Rank
-from spec.pool import renews_age
+from spec.pool_laws import RENEWING
 from spec.profile import Policy, Profile
 
 V = TypeVar("V")
@@ -32,9 +32,9 @@ class Oracle(Generic[V]):
 
     def __init__(self, profile: Profile, capacity: int) -> None:
         self.capacity = capacity
-        self.ranked = profile.policy is Policy.PRIORITY
-        self.refreshes = profile.policy is Policy.LRU
-        self.renews = renews_age(profile)
+        self.ranked = profile.policy.ranked
+        self.refreshes = profile.policy == Policy.LRU
+        self.renews = profile.policy in RENEWING
         self.clear()
 
     def clear(self) -> object:

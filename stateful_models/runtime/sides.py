@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 from kvref.ranks import Rank
 from kvref.shadow import Asked, Put, Side, Step
 from spec.ops import Clear, Get, Key, Op, Ref, Set
-from spec.profile import Policy, Profile
+from spec.profile import Profile
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
@@ -60,7 +60,7 @@ def telling(steps: Sequence[Step], pool: str, profile: Profile, capacity: int) -
         if isinstance(step, Asked):
             ops.append(Get(Key(keys[step.key])))
         elif isinstance(step, Put):
-            rank = places[step.priority or 0] if profile.policy is Policy.PRIORITY else 0
+            rank = places[step.priority or 0] if profile.policy.ranked else 0
             ops.append(Set(Key(keys[step.key]), Ref(numbers[step.number]), rank))
         else:
             ops.append(Clear())
@@ -82,7 +82,7 @@ def numbered(values: Iterable[K]) -> dict[K, int]:
 
 def told_ranks(ranks: Sequence[Rank], profile: Profile) -> tuple[float, ...]:
     """As a naming has them: any numbers that ascend."""
-    if profile.policy is not Policy.PRIORITY:
+    if not profile.policy.ranked:
         return ()
     return tuple(ranks)  # type: ignore[arg-type]  # a fraction compares as a float does
 
@@ -126,7 +126,7 @@ class SideSubject(PoolSubject):
 
     def set(self, key: int, value: object, rank: float) -> int | None:
         self.perform_others()
-        ranked = self.profile.policy is Policy.PRIORITY
+        ranked = self.profile.policy.ranked
         slot = self.side.set(self.told.pool, key, value, rank if ranked else None)
         return self.side.slot(self.told.pool, key) if slot is None else slot
 

@@ -5,7 +5,7 @@ from itertools import chain
 from random import Random
 from typing import Final, TypeVar
 
-from spec.profile import Ownership, Policy, Profile
+from spec.profile import Ownership, Profile
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
 from stateful_models.scopes.presets import config
@@ -58,7 +58,7 @@ def naming(random: Random, profile: Profile, keys: int) -> Naming:
     values = [Values.PLAIN, Values.EMPTY]
     if profile.ownership in (Ownership.REFERENCE, Ownership.SEALED):
         values.append(Values.EQUAL)  # of copies only contents can tell which they are
-    ranked = profile.policy is Policy.PRIORITY
+    ranked = profile.policy.ranked
     chosen = Naming(
         alike(random, keys) if random.random() < 0.6 else (),
         random.choice(RANKS) if ranked else (),
@@ -73,7 +73,7 @@ def beyond(scope: A, random: Random, capacity: int | None = None, keys: int | No
     size = random.randint(1, most) if capacity is None else capacity
     if isinstance(scope, PoolScope):
         count = size + random.randint(1, 3) if keys is None else keys
-        ranks = 4 if scope.profile.policy is Policy.PRIORITY else 2
+        ranks = 4 if scope.profile.policy.ranked else 2
         named = naming(random, scope.profile, count + size)
         return replace(scope, capacity=size, keys=count, objects=4, priorities=ranks, naming=named)
     simulations = random.randint(1, 3)

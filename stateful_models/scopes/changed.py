@@ -32,7 +32,7 @@ from spec.ops import (
     Write,
 )
 from spec.pool import PoolState, new_pool
-from spec.profile import FifoUpdate, Ownership, Policy, Profile, RecurScope
+from spec.profile import CLASSIC, Ownership, Policy, Profile, RecurScope
 from spec.sizing import Config, capacities
 
 S = TypeVar("S")
@@ -45,8 +45,8 @@ CLIENT: Final = (Read(MINE), Write(MINE, WRITTEN), Reread(), Rewrite(WRITTEN))
 REFUSED: Final[tuple[PoolOp, ...]] = (Get(None), Peek(None), Set(A, None), Set(None, MINE))
 LOOKS: Final[tuple[PoolOp, ...]] = (Peek(A), Inspect(), ResetStats(), Clear())
 POOLS: Final = (
-    *(Profile(policy, ownership) for policy in Policy for ownership in Ownership),
-    Profile(fifo_update=FifoUpdate.RENEWS_AGE),
+    *(Profile(policy, ownership) for policy in CLASSIC for ownership in Ownership),
+    Profile(Policy.FIFO_RENEWING),
     Profile(counting=False),
 )
 MANAGERS: Final = (
@@ -99,9 +99,9 @@ def of_small_pool(profile: Profile) -> Iterator[tuple[PoolState, Op, Response, P
 
 def of_pool(profile: Profile) -> Iterator[tuple[PoolState, Op, Response, PoolState]]:
     """FIFO, one slot and a client that writes; two slots and three keys: after two operations."""
-    if profile.policy is Policy.FIFO:
+    if profile.policy == Policy.FIFO:
         yield from of_small_pool(profile)
-    ranked = (Set(A, MINE, 1), Set(C, MINE, 1)) if profile.policy is Policy.PRIORITY else ()
+    ranked = (Set(A, MINE, 1), Set(C, MINE, 1)) if profile.policy.ranked else ()
     ops: tuple[Op, ...] = (
         *(Set(A, MINE), Set(B, MINE), Set(C, MINE), *ranked),
         *(Get(A), Get(B), *LOOKS, Set(A, MINE, None), Read(MINE)),

@@ -23,7 +23,7 @@ from spec.ops import (
     Set,
     Tier,
 )
-from spec.profile import Policy, Profile
+from spec.profile import Profile
 from spec.sizing import Config, capacities
 from stateful_models.scopes.scope import Reports
 from stateful_models.subjects.aspects import EVERYTHING, Aspect, counts
@@ -114,7 +114,7 @@ class IsolationScope:
     def ranked(self, op: ManagerOp, rank: int) -> ManagerOp:
         """A set with this priority, where the policy looks at priorities."""
         match op:
-            case On(tier, env, Set() as inner) if self.profile.policy is Policy.PRIORITY:
+            case On(tier, env, Set() as inner) if self.profile.policy.ranked:
                 return On(tier, env, replace(inner, priority=rank))
             case _:
                 return op

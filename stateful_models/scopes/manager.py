@@ -29,7 +29,7 @@ from spec.ops import (
     Tier,
 )
 from spec.pool import retained
-from spec.profile import Policy, Profile, RecurScope
+from spec.profile import Profile, RecurScope
 from spec.sizing import Capacities, Config, capacities
 from stateful_models.scopes.pool import pool_ops
 from stateful_models.scopes.scope import Reports, called, completed_pool, idle, named
@@ -116,7 +116,7 @@ class ManagerScope:
 
     def on_one(self, number: int, reports: Reports) -> list[PoolOp]:
         """Every operation on one pool."""
-        ranked = self.profile.policy is Policy.PRIORITY
+        ranked = self.profile.policy.ranked
         every = tuple(Ref(ref) for ref in range(self.shared)) or (Ref(number),)
         ranks = range(2 if self.shared else 1) if ranked else range(1)
         ops = pool_ops(self.keys, (every,) * self.keys, len(ranks), reports)
@@ -191,7 +191,7 @@ class ManagerScope:
     ) -> tuple[ManagerOp, ...]:
         """Sets of keys that were never there, then a look at every key of the scope."""
         ref = Ref(number % self.objects)
-        rank = 1 if self.profile.policy is Policy.PRIORITY else 0
+        rank = 1 if self.profile.policy.ranked else 0
         new = [On(*place, Set(Key(self.keys + n), ref, rank)) for n in range(count)]
         return (*new, *(On(*place, Get(Key(key))) for key in range(self.keys)))
 
@@ -203,7 +203,9 @@ class ManagerScope:
 
     def same_but_counters(self, one: ManagerState, other: ManagerState) -> bool:
         pairs = zip(one.pools, other.pools, strict=True)
-        return one.heap == other.heap and all(p.entries == q.entries for p, q in pairs)
+        return one.heap == other.heap and all(
+            p.entries == q.entries and p.memo == q.memo for p, q in pairs
+        )
 
     def completed(self, shown: ManagerState, due: ManagerState, reports: Reports) -> ManagerState:
         pairs = zip(shown.pools, due.pools, strict=False)

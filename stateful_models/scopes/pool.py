@@ -26,7 +26,7 @@ from spec.ops import (
     Write,
 )
 from spec.pool import PoolState, new_pool
-from spec.profile import Policy, Profile, copies, lends
+from spec.profile import Profile, copies, lends
 from spec.transition import observed
 from stateful_models.scopes.scope import (
     Reports,
@@ -77,7 +77,7 @@ class PoolScope:
 
     @property
     def label(self) -> str:
-        ranked = self.profile.policy is Policy.PRIORITY
+        ranked = self.profile.policy.ranked
         ranks = f", {self.priorities} priorities" if ranked else ""
         return (
             f"pool, capacity {self.capacity}, {self.keys} keys, {self.objects} objects{ranks}"
@@ -93,7 +93,7 @@ class PoolScope:
 
     def alphabet(self, reports: Reports) -> tuple[Op, ...]:
         refs = tuple(Ref(ref) for ref in range(self.objects))
-        ranks = self.priorities if self.profile.policy is Policy.PRIORITY else 1
+        ranks = self.priorities if self.profile.policy.ranked else 1
         ops: list[Op] = [*pool_ops(self.keys, (refs,) * self.keys, ranks, reports)]
         ops += [Read(ref) for ref in refs]
         if copies(self.profile):
@@ -130,14 +130,15 @@ class PoolScope:
         return pool.step(state, op)
 
     def same_but_counters(self, one: PoolState, other: PoolState) -> bool:
-        return one.pool.entries == other.pool.entries and one.heap == other.heap
+        same = one.pool.entries == other.pool.entries and one.pool.memo == other.pool.memo
+        return same and one.heap == other.heap
 
     def completed(self, shown: PoolState, due: PoolState, reports: Reports) -> PoolState:
         pool = completed_pool(shown.pool, due.pool, self.naming, reports, self.objects)
         return PoolState(pool, self.naming.heap(shown.heap))
 
     def flushes(self, reports: Reports) -> tuple[tuple[Op, ...], ...]:
-        last = self.priorities - 1 if self.profile.policy is Policy.PRIORITY else 0
+        last = self.priorities - 1 if self.profile.policy.ranked else 0
         every = [Get(Key(key)) for key in range(self.keys)]
         new = [Set(Key(self.keys + n), Ref(0), last) for n in range(self.capacity)]
         return tuple((*new[:count], *every) for count in range(1, self.capacity + 1))

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from spec.ops import Tier
-from spec.profile import Policy, Profile, copies
+from spec.profile import Profile, copies
 from spec.sizing import Config
 from stateful_models.scopes.manager import ManagerScope
 from stateful_models.scopes.pool import PoolScope
@@ -56,11 +56,11 @@ def pool_scopes(name: ScopeName, profile: Profile, shown: bool = True) -> tuple[
     """`shown`: the subject shows its state."""
     bounds = PRESETS[name].pools
     if not copies(profile):
-        few = not shown and profile.policy is Policy.PRIORITY
+        few = not shown and profile.policy.ranked
         each = ((room, keys, 1 if few and room > 2 else objects) for room, keys, objects in bounds)
         return tuple(PoolScope(profile, *one) for one in each)
     *smaller, (capacity, keys, _) = bounds
-    if profile.policy is Policy.PRIORITY and capacity > 2:
+    if profile.policy.ranked and capacity > 2:
         return tuple(PoolScope(profile, *one) for one in smaller)
     return tuple(PoolScope(profile, *one) for one in (*smaller, (capacity, keys, 1)))
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from spec.heap import Heap
 from spec.manager import ManagerState
 from spec.ops import Contents, Key, Ref
-from spec.pool import Entry, PoolState
+from spec.pool import Entry, Pool, PoolState
 from spec.profile import copies
 
 SHARED: Final[dict[Hashable, Hashable]] = {}
@@ -68,9 +68,11 @@ def plain_pool(state: PoolState) -> Hashable:
     """The state without what is forgotten, no keys and no objects renamed."""
     pool, heap = state
     versions = Versions(heap, copies(pool.profile))
-    entries = tuple([(e.key, e.slot, e.ref, versions.of(e), e.priority) for e in pool.entries])
+    entries = tuple(
+        [(e.key, e.slot, e.ref, versions.of(e), e.priority, e.note) for e in pool.entries]
+    )
     hand = held(heap, homes_of(state), versions)
-    return entries, tuple([one.sealed for one in heap.objects]), hand
+    return entries, pool.memo, tuple([one.sealed for one in heap.objects]), hand
 
 
 def renamed_pool(state: PoolState, keys: int) -> tuple[Hashable, int]:
@@ -79,7 +81,9 @@ def renamed_pool(state: PoolState, keys: int) -> tuple[Hashable, int]:
     versions, names = Versions(heap, copies(pool.profile)), dict[int, int]()
     entries = tuple(
         [
-            shared((e.slot, names.setdefault(e.ref, len(names)), versions.of(e), e.priority))
+            shared(
+                (e.slot, names.setdefault(e.ref, len(names)), versions.of(e), e.priority, e.note)
+            )
             for e in pool.entries
         ]
     )
@@ -88,9 +92,18 @@ def renamed_pool(state: PoolState, keys: int) -> tuple[Hashable, int]:
         hand = hand._replace(same_as=names.setdefault(hand.same_as, len(names)))
     away = sum(one.sealed for ref, one in enumerate(heap.objects) if ref not in names)
     unsealed = len(heap.objects) - len(names) - away
-    orbit = perm(keys, len(entries)) * factorial(len(heap.objects))
+    known = {entry.key: Key(place) for place, entry in enumerate(pool.entries)}
+    memo = shared(remembered(pool, known))
+    orbit = perm(keys, len(known)) * factorial(len(heap.objects))
     orbit //= factorial(away) * factorial(unsealed)
-    return (entries, away, hand), orbit
+    return (entries, memo, away, hand), orbit
+
+
+def remembered(pool: Pool, known: dict[Key, Key]) -> Hashable:
+    """What the policy remembers, keys named as they occur: those that have left, too."""
+    return pool.profile.policy.renamed(
+        pool.memo, lambda key: known.setdefault(key, Key(len(known)))
+    )
 
 
 def plain_manager(state: ManagerState) -> Hashable:
@@ -99,11 +112,14 @@ def plain_manager(state: ManagerState) -> Hashable:
     versions = Versions(state.heap, copies(state.profile))
     entries = tuple(
         [
-            tuple([(e.key, e.slot, e.ref, versions.of(e), e.priority) for e in pool.entries])
+            tuple(
+                [(e.key, e.slot, e.ref, versions.of(e), e.priority, e.note) for e in pool.entries]
+            )
             for pool in state.pools
         ]
     )
-    return entries, tuple([one.sealed for one in state.heap.objects])
+    memos = tuple([pool.memo for pool in state.pools])
+    return entries, memos, tuple([one.sealed for one in state.heap.objects])
 
 
 def renamed_manager(state: ManagerState, keys: int, own: bool) -> tuple[Hashable, int]:
@@ -118,9 +134,8 @@ def renamed_manager(state: ManagerState, keys: int, own: bool) -> tuple[Hashable
         orders = list(permutations(range(state.envs)))
     forms = [manager_form(state, order, own) for order in orders]
     least = min(forms, key=repr) if len(forms) > 1 else forms[0]
-    used = len({entry.key for pool in state.pools for entry in pool.entries})
     renamings = factorial(state.envs) * factorial(keys)
-    idle = forms.count(least) * factorial(keys - used)
+    idle = forms.count(least) * factorial(keys - least.keys)
     if not own:
         sealed, unsealed = unused(state, least)
         renamings *= factorial(len(state.heap.objects))
@@ -129,12 +144,13 @@ def renamed_manager(state: ManagerState, keys: int, own: bool) -> tuple[Hashable
 
 
 class Form(NamedTuple):
-    """Entries pool by pool; which objects are sealed (`own`: pool by pool; else of those that no
-    pool holds, how many); how many objects have a name."""
+    """Entries and memos pool by pool; which objects are sealed (`own`: pool by pool; else of those
+    that no pool holds, how many); how many objects and keys have a name."""
 
     entries: tuple[Hashable, ...]
     sealed: Hashable
     named: int
+    keys: int
 
 
 def unused(state: ManagerState, form: Form) -> tuple[int, int]:
@@ -149,23 +165,24 @@ def manager_form(state: ManagerState, order: tuple[int, ...], own: bool) -> Form
     envs, heap = state.envs, state.heap
     recurs = [envs + env for env in order] if len(state.pools) > envs + 2 else [envs]
     places = [*order, *recurs, len(state.pools) - 1]
-    names, keys = dict[Ref, int](), dict[Key, int]()
+    names, keys = dict[Ref, int](), dict[Key, Key]()
     versions = Versions(heap, copies(state.profile))
     entries = []
     for pool in [state.pools[place] for place in places]:
         told = [
             (
-                keys.setdefault(e.key, len(keys)),
+                keys.setdefault(e.key, Key(len(keys))),
                 e.slot,
                 0 if own else names.setdefault(e.ref, len(names)),
                 versions.of(e),
                 e.priority,
+                e.note,
             )
             for e in pool.entries
         ]
-        entries.append(shared(tuple(told)))
+        entries.append(shared((tuple(told), remembered(pool, keys))))
     if own:
         sealed: Hashable = shared(tuple([heap.objects[place].sealed for place in places]))
     else:
         sealed = sum(one.sealed for ref, one in enumerate(heap.objects) if ref not in names)
-    return Form(tuple(entries), sealed, len(names))
+    return Form(tuple(entries), sealed, len(names), len(keys))

@@ -41,9 +41,12 @@ class TraceError(Exception):
         super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}")
 
 
+Strategy: TypeAlias = Literal["fifo", "lru", "priority", "ring"]
+
+
 class PoolShape(Struct, forbid_unknown_fields=True, frozen=True):
     size: Size
-    strategy: Literal["fifo", "lru", "priority", "ring"]
+    strategy: Strategy
 
 
 class UpstreamHeader(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import UnsetType
 
-from spec.pool import renews_age
+from spec.pool_laws import RENEWING
 from spec.profile import Policy, Profile
 from stateful_models.traces.format import GetRecord, LeftRecord, LoadRecord, SetRecord
 
@@ -37,9 +37,9 @@ class LivePool:
     def __init__(self, profile: Profile, capacity: int, copies: bool) -> None:
         self.capacity = capacity
         self.copies = copies
-        self.ranked = profile.policy is Policy.PRIORITY
-        self.recent = profile.policy is Policy.LRU
-        self.renews = renews_age(profile)
+        self.ranked = profile.policy.ranked
+        self.recent = profile.policy == Policy.LRU
+        self.renews = profile.policy in RENEWING
         self.clear()
 
     def clear(self) -> None:

@@ -14,7 +14,8 @@ from msgspec import UNSET, UnsetType
 from spec.heap import Heap, Object
 from spec.laws import broken
 from spec.ops import Contents, Get, Hit, Key, Left, Miss, Op, Response, Set, SlotId, Stored
-from spec.pool import Entry, Pool, PoolState, find, renews_age, step
+from spec.pool import Entry, Pool, PoolState, find, step
+from spec.pool_laws import RENEWING
 from spec.profile import Ownership, Policy, Profile
 from spec.transition import observed
 from stateful_models.traces.format import (
@@ -98,7 +99,7 @@ class PoolTrack:
         return None if live is None else live.object
 
     def rank(self, priority: str | UnsetType) -> int:
-        return rank_of(priority) if self.profile.policy is Policy.PRIORITY else 0
+        return rank_of(priority) if self.profile.policy.ranked else 0
 
     def entry(self, key: Key) -> Entry | None:
         live = self.live.entries.get(name(key))
@@ -205,7 +206,7 @@ class PoolTrack:
         entries = tuple(entry for entry in self.pool.entries if entry.key not in out)
         rank = op.priority if op.priority is not None else 0
         new = Entry(key_of(r.k), SlotId(r.slot), HERE, contents_of(r.fp, r.sz), rank)
-        if old is None or old.slot != r.slot or renews_age(self.pool.profile):
+        if old is None or old.slot != r.slot or self.profile.policy in RENEWING:
             return (*(entry for entry in entries if entry.key != new.key), new)
         return tuple(new if entry.key == new.key else entry for entry in entries)
 

@@ -51,7 +51,7 @@ def measure(profile: Profile, rounds: int) -> None:
     best = best_of(contestants, rounds)
     full, alone = count / best["checked"], count / best["spec"]
     print(
-        f"{profile.policy.name:8} pool, {scope.label.removeprefix('pool, ')}: {full:,.0f} checked "
+        f"{profile.policy.value:8} pool, {scope.label.removeprefix('pool, ')}: {full:,.0f} checked "
         f"transitions/s; specification alone {alone:,.0f}/s; ratio {alone / full:.1f}"
     )
 
@@ -62,7 +62,7 @@ def kept(scope: PoolScope) -> None:
     states = Explorer(scope, partial(scope.build, KvrefPool)).run().states
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    policy = scope.profile.policy.name
+    policy = scope.profile.policy.value
     print(
         f"{policy:8} {scope.label}: {states:,} states, {peak / states:,.0f} bytes each at the peak"
     )

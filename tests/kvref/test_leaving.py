@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from itertools import product
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -139,7 +140,7 @@ def test_what_a_finalizer_does_happens_after_the_operation(
     """pool after op with a finalizer = step(step(state, op), what the finalizer does)."""
     last: list[Callable[[], object]] = []
     pool: KVCachePool[Value] = KVCachePool(2, policy, ownership=ownership, verify=verify)
-    kinds = Policy[policy.name], spec.profile.Ownership[ownership.name]
+    kinds = cast(Policy, getattr(Policy, policy.name)), spec.profile.Ownership[ownership.name]
     state = new_pool(Profile(*kinds), 2, 4)
     for op in (Set(Key(1), Ref(0)), Set(Key(2), Ref(1)), OPERATIONS[operation]):
         if op is OPERATIONS[operation]:

@@ -46,7 +46,7 @@ from spec.profile import (
     FIFO_SEALED,
     LRU_REFERENCE,
     PRIORITY_REFERENCE,
-    FifoUpdate,
+    Policy,
     Profile,
 )
 from spec.sizing import Capacities, Config
@@ -150,7 +150,7 @@ WRONG: dict[str, tuple[str, Callable[[], Case]]] = {
     ),
     "an update that renews, does not": (
         "P3",
-        lambda: of(full(Set(A, O1), Profile(fifo_update=FifoUpdate.RENEWS_AGE)), turned),
+        lambda: of(full(Set(A, O1), Profile(Policy.FIFO_RENEWING)), turned),
     ),
     "a set adds a slot": (
         "P1",

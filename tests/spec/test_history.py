@@ -40,7 +40,7 @@ from spec.ops import (
     Write,
 )
 from spec.pool import new_pool, step
-from spec.profile import Ownership, Policy, Profile, RecurScope
+from spec.profile import CLASSIC, Ownership, Policy, Profile, RecurScope
 from spec.sizing import Capacities, Config
 from tests.support.night import NIGHT
 
@@ -71,9 +71,9 @@ def resident_by_history(policy: Policy, capacity: int, history: list[Op]) -> dic
 
     def rank(key: Key) -> tuple[int, ...]:
         seen = resident[key]
-        if policy is Policy.PRIORITY:
+        if policy.ranked:
             return seen.priority, seen.inserted
-        return (seen.inserted if policy is Policy.FIFO else seen.used,)
+        return (seen.inserted if policy == Policy.FIFO else seen.used,)
 
     for now, op in enumerate(history):
         match op:
@@ -91,7 +91,7 @@ def resident_by_history(policy: Policy, capacity: int, history: list[Op]) -> dic
     return resident
 
 
-@given(st.sampled_from(Policy), st.integers(1, 4), HISTORIES)
+@given(st.sampled_from(CLASSIC), st.integers(1, 4), HISTORIES)
 @settings(max_examples=400 if NIGHT else 100, deadline=None, derandomize=True)
 def test_residents_are_those_that_the_history_defines(
     policy: Policy, capacity: int, history: list[Op]
@@ -99,12 +99,12 @@ def test_residents_are_those_that_the_history_defines(
     state, _ = replay(step, new_pool(Profile(policy), capacity, 3), history)
     expected = resident_by_history(policy, capacity, history)
     assert {e.key: e.ref for e in state.pool.entries} == {k: s.ref for k, s in expected.items()}
-    if policy is Policy.LRU:
+    if policy == Policy.LRU:
         by_use = sorted(expected, key=lambda key: expected[key].used)
         assert [e.key for e in state.pool.entries] == by_use
 
 
-@given(st.sampled_from(Policy), st.integers(1, 3), HISTORIES, HISTORIES)
+@given(st.sampled_from(CLASSIC), st.integers(1, 3), HISTORIES, HISTORIES)
 @settings(max_examples=200 if NIGHT else 60, deadline=None, derandomize=True)
 def test_a_cleared_pool_behaves_as_a_new_one(
     policy: Policy, capacity: int, before: list[Op], after: list[Op]
@@ -115,7 +115,7 @@ def test_a_cleared_pool_behaves_as_a_new_one(
     assert replay(step, used, after)[1] == replay(step, new, after)[1]
 
 
-@given(st.sampled_from(Policy), st.integers(1, 3), HISTORIES)
+@given(st.sampled_from(CLASSIC), st.integers(1, 3), HISTORIES)
 @settings(max_examples=200 if NIGHT else 60, deadline=None, derandomize=True)
 def test_counters_add_up_over_any_history(policy: Policy, capacity: int, history: list[Op]) -> None:
     state, answers = replay(step, new_pool(Profile(policy), capacity, 3), history)

@@ -26,7 +26,6 @@ from spec.profile import (
     FIFO_SEALED,
     LRU_REFERENCE,
     PRIORITY_REFERENCE,
-    FifoUpdate,
     Policy,
     Profile,
 )
@@ -51,7 +50,7 @@ from tests.support.pool_transitions import FULL, O0, O1, SET_A, A, B, C, Case
 from tests.support.shelves import HERE, SEALED, THERE, columns, shelf, update
 
 WRITE, WRITE_OTHER = Write(O0, Contents(9)), Write(O1, Contents(9))
-RENEWS = Profile(Policy.FIFO, fifo_update=FifoUpdate.RENEWS_AGE)
+RENEWS = Profile(Policy.FIFO_RENEWING)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from spec.ops import Tier
 from spec.profile import (
     FIFO_REFERENCE,
     LRU_REFERENCE,
-    FifoUpdate,
     Ownership,
     Policy,
     Profile,
@@ -43,7 +42,7 @@ class CachetoolsLru(PoolSubject):
 class CachetoolsFifo(CachetoolsLru):
     """cachetools' FIFOCache lets an update renew an entry's age, and says so here."""
 
-    profiles = (Profile(Policy.FIFO, fifo_update=FifoUpdate.RENEWS_AGE),)
+    profiles = (Profile(Policy.FIFO_RENEWING),)
 
     def start(self, profile: Profile, capacity: int) -> None:
         self.cache = cachetools.FIFOCache(capacity)

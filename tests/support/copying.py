@@ -13,7 +13,7 @@ class CopiesIn(PoolSubject):
     def start(self, profile: Profile, capacity: int) -> None:
         self.kept: OrderedDict[int, Box] = OrderedDict()
         self.room = capacity
-        self.refreshes = profile.policy is Policy.LRU
+        self.refreshes = profile.policy == Policy.LRU
 
     def taken(self, value: Box) -> Box:
         return value.clone()

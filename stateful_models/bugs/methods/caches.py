@@ -13,7 +13,7 @@ from spec.isolation_laws import M2, M5
 from spec.manager import ManagerState
 from spec.ops import Clear, EnvId, Get, Key, ManagerOp, Op, Ref, Set
 from spec.pool import PoolState
-from spec.profile import Policy, Profile
+from spec.profile import Profile
 from spec.sizing import Config
 from stateful_models.bugs.caches import BEYOND, EXHIBITS, ISOLATION, Exhibit
 from stateful_models.bugs.matrix import Caught, Check, Exhibited
@@ -34,7 +34,7 @@ from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.manager import ManagerSubject
 from stateful_models.subjects.pool import PoolSubject
 from stateful_models.subjects.protocol import ManagerFactory, PoolFactory, Transparent
-from stateful_models.traces.format import PoolShape
+from stateful_models.traces.format import PoolShape, Strategy
 from stateful_models.traces.pool import PoolTrack
 from stateful_models.traces.writer import PoolWriter
 
@@ -143,9 +143,9 @@ def traced(subject: type[PoolSubject]) -> Caught | None:
 
 def recorded_run(subject: type[PoolSubject], profile: Profile) -> Caught | None:
     """Every set is of an object of its own, so that contents tell which one a hit delivers."""
-    random, ranked = Random(0), profile.policy is Policy.PRIORITY
+    random, ranked = Random(0), profile.policy.ranked
     cache = subject(profile, 3, RUN)
-    track = PoolTrack.of("pool", PoolShape(3, profile.policy.value), True)
+    track = PoolTrack.of("pool", PoolShape(3, cast(Strategy, profile.policy.value)), True)
     writer = PoolWriter(track, Aspect.DEPARTURES in cache.reports)
     for number in range(RUN):
         key = Key(random.randrange(5))

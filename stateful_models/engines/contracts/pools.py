@@ -18,7 +18,7 @@ from spec.pool_laws import (
     update_in_place,
     within_capacity,
 )
-from spec.profile import Policy, Profile
+from spec.profile import CLASSIC, Policy, Profile
 from spec.transition import Transition
 from stateful_models.engines.contracts import pool_faults as faults
 from stateful_models.engines.contracts.condition import Condition, Fault, Theorem
@@ -115,7 +115,7 @@ class Kind(NamedTuple):
 
 
 def everywhere(fault: Fault) -> dict[Policy, Fault]:
-    return dict.fromkeys(Policy, fault)
+    return dict.fromkeys(CLASSIC, fault)
 
 
 FIFO, LRU, PRIORITY = Policy.FIFO, Policy.LRU, Policy.PRIORITY

@@ -21,7 +21,6 @@ from spec.profile import (
     KVREF,
     LRU_REFERENCE,
     PRIORITY_SEALED,
-    Policy,
     Profile,
     copies,
 )
@@ -41,7 +40,7 @@ def test_pools_of_windows_refine_the_specification(profile: Profile) -> None:
     """Every law of pools and heaps, R1 to R5 among them, on values whose contents are tensors."""
     for capacity in (1, 2):
         small = capacity == 2 and copies(profile) and not NIGHT
-        ranked = profile.policy is Policy.PRIORITY and not small
+        ranked = profile.policy.ranked and not small
         keys, of_each = 2 if capacity == 1 or ranked else 3, 1 if small else 2
         scope = PoolScope(profile, capacity, keys, objects=of_each, priorities=of_each)
         report = explore_pool(scope, KvrefTensorPool)

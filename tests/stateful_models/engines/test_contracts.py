@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kvref.policy import PriorityOrder
-from spec.profile import Policy
+from spec.profile import CLASSIC
 from stateful_models.cli.main import app
 from stateful_models.engines.contracts import canaries
 from stateful_models.engines.contracts.ledger import (
@@ -26,7 +26,7 @@ from stateful_models.engines.contracts.symbolic import Judgement, Verdict
 from tests.support.night import NIGHT
 
 CAPACITY = 3
-POLICIES = {policy.value for policy in Policy}
+POLICIES = {policy.value for policy in CLASSIC}
 QUICK = {
     "M1 init set": 1,  # a manager has four pools, and at 1 each may still hold the key or not
     "M3 lookup": 1,

@@ -23,6 +23,7 @@ from kvref import (
     RecurScope,
 )
 from kvref.tensors import KeysValues, Missing, SearchSession
+from spec.profile import CLASSIC
 from spec.sizing import Capacities
 from stateful_models import (
     FIFO_COPY,
@@ -254,7 +255,7 @@ def kvref_manager(profile: Profile, apart: bool = False) -> KVCacheManager[Value
     return KVCacheManager(
         SimpleNamespace(game_segment_length=3, num_simulations=4),
         2,
-        eviction_strategy=EvictionStrategy[profile.policy.name],
+        eviction_strategy=EvictionStrategy(profile.policy.value),
         ownership=Ownership[profile.ownership.name],
         recur_scope=RecurScope.PER_ENV if apart else RecurScope.SHARED,
     )
@@ -296,7 +297,7 @@ def drive_kvref(manager: KVCacheManager[Value], seed: int, ranked: bool, length:
                 manager.get_wm_cache(key)
 
 
-@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("policy", CLASSIC)
 @pytest.mark.parametrize("owned", [one for one in Owned if one is not Owned.LENT])
 @pytest.mark.parametrize("apart", [True, False])
 def test_kvrefs_own_manager_passes(policy: Policy, owned: Owned, apart: bool) -> None:
@@ -309,13 +310,13 @@ def test_kvrefs_own_manager_passes(policy: Policy, owned: Owned, apart: bool) ->
         told = guard_of(manager)
         assert told is not None
         for seed in range(4):
-            drive_kvref(manager, seed, policy is Policy.PRIORITY)
+            drive_kvref(manager, seed, policy.ranked)
         assert told.judged > 200 / sample
         assert told.breaches == 0
         assert told.first is None
 
 
-@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("policy", CLASSIC)
 def test_what_breaks_in_kvrefs_own_is_told(policy: Policy) -> None:
     """Its books are tampered with in every way that an answer can show."""
 
@@ -345,7 +346,7 @@ def test_what_breaks_in_kvrefs_own_is_told(policy: Policy) -> None:
         found = breach(call)
         assert laws <= set(found.laws), found
         call()  # once a history
-    pool = guard(KVCachePool[Value](4, EvictionStrategy[policy.name]), profile)
+    pool = guard(KVCachePool[Value](4, EvictionStrategy(policy.value)), profile)
     for key in (1, 2, 3):
         pool.set(key, Value(key))
     forget(pool, 1)
@@ -666,8 +667,8 @@ class Restless(Value):
 @pytest.mark.parametrize("sample", [1, 2])
 def test_finalizers_find_the_books_closed(sample: int) -> None:
     """Whoever is evicted, replaced or cleared may use the cache then."""
-    for policy in Policy:
-        made = KVCachePool[Value](2, EvictionStrategy[policy.name])
+    for policy in CLASSIC:
+        made = KVCachePool[Value](2, EvictionStrategy(policy.value))
         pool = guard(made, Profile(policy), sample=sample)
         for key in (1, 2, 3, 3, 4, 50, 3):
             pool.set(key, Restless(pool))

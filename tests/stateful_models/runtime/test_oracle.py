@@ -7,7 +7,7 @@ import pytest
 from spec.heap import Heap, Object
 from spec.ops import Contents, Counters, Key, SlotId
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import FifoUpdate, Policy
+from spec.profile import Policy
 from stateful_models import (
     FIFO_REFERENCE,
     LRU_REFERENCE,
@@ -21,7 +21,7 @@ from stateful_models.runtime import oracle
 from stateful_models.runtime.oracle import Due, Oracle
 from stateful_models.subjects.client import box
 
-RENEWING = Profile(Policy.FIFO, fifo_update=FifoUpdate.RENEWS_AGE)
+RENEWING = Profile(Policy.FIFO_RENEWING)
 
 
 class Ledger(PoolSubject):

@@ -62,9 +62,9 @@ from tests.support.night import NIGHT
 
 
 def slot_orders(policy: Policy, n: int, capacity: int, priorities: int) -> int:
-    if policy is Policy.LRU:
+    if policy == Policy.LRU:
         return factorial(n)
-    if policy is Policy.PRIORITY:
+    if policy.ranked:
         return (factorial(n) if n == capacity else 1) * int(priorities**n)
     return n if n == capacity else 1
 

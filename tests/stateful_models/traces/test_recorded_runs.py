@@ -34,8 +34,8 @@ def test_accepted_in_full(letter: str, gets: int, hits: int, sets: int, evicted:
 
 
 def test_profile_is_what_the_header_implies() -> None:
-    assert judged("e1").profile.policy is Policy.FIFO
-    assert judged("e3").profile.policy is Policy.LRU
+    assert judged("e1").profile.policy == Policy.FIFO
+    assert judged("e3").profile.policy == Policy.LRU
     assert judged("e3").profile.ownership is Ownership.REFERENCE
     assert judged("e4").profile.ownership is Ownership.COPY
 

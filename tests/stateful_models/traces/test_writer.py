@@ -3,15 +3,16 @@
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
 
 from kvref import EvictionStrategy, KVCacheManager, Recorder
 from spec.ops import Clear, Get, Inspect, Key, Op, Ref, Refused, Set
-from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Policy, Profile
+from spec.profile import FIFO_REFERENCE, LRU_REFERENCE, PRIORITY_REFERENCE, Profile
 from stateful_models.reference.pool import KvrefPool
-from stateful_models.traces.format import ClearRecord, GetRecord, PoolShape, SetRecord
+from stateful_models.traces.format import ClearRecord, GetRecord, PoolShape, SetRecord, Strategy
 from stateful_models.traces.pool import PoolTrack
 from stateful_models.traces.reader import TraceReader
 from stateful_models.traces.writer import PoolWriter
@@ -20,7 +21,7 @@ RUN, CAPACITY = 200, 3
 
 
 def run(profile: Profile) -> list[Op]:
-    random, ranked = Random(3), profile.policy is Policy.PRIORITY
+    random, ranked = Random(3), profile.policy.ranked
     ops: list[Op] = []
     for number in range(RUN):
         key, rank = Key(random.randrange(5)), random.randrange(3) if ranked else 0
@@ -30,7 +31,7 @@ def run(profile: Profile) -> list[Op]:
 
 def written(profile: Profile) -> list[dict[str, object]]:
     subject = KvrefPool(profile, CAPACITY, RUN)
-    track = PoolTrack.of("wm", PoolShape(CAPACITY, profile.policy.value), False)
+    track = PoolTrack.of("wm", PoolShape(CAPACITY, cast(Strategy, profile.policy.value)), False)
     writer, told = PoolWriter(track, True), []
     for op in run(profile):
         record = writer.record(op, subject.perform(op))
@@ -43,12 +44,12 @@ def written(profile: Profile) -> list[dict[str, object]]:
 def recorded(profile: Profile, path: Path) -> list[dict[str, object]]:
     """The same run of a manager's wm pool, whose values are the objects' numbers."""
     config = SimpleNamespace(game_segment_length=1, num_simulations=1)
-    policy = EvictionStrategy(profile.policy.value)
+    policy = EvictionStrategy(cast(Strategy, profile.policy.value))
     manager: KVCacheManager[int] = KVCacheManager(config, CAPACITY, eviction_strategy=policy)
     with Recorder(manager, path, fingerprint=lambda number: number):
         for op in run(profile):
             if isinstance(op, Set) and op.key is not None and op.ref is not None:
-                rank = op.priority if profile.policy is Policy.PRIORITY else None
+                rank = op.priority if profile.policy.ranked else None
                 manager.set_wm_cache(op.key, op.ref, priority=rank)
             elif isinstance(op, Get) and op.key is not None:
                 manager.get_wm_cache(op.key)
