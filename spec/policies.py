@@ -128,10 +128,12 @@ class TwoQ(Policy):
     remembered: int = 2
 
     def inserted(self, order: Order, key: Key, rank: int) -> Order:
-        keys = ghosts(order)
-        if key in keys:
-            known = order._replace(memo=tuple([one for one in keys if one != key]))
-            return known.with_last(Line(key, rank, 1))
+        came_back = key in ghosts(order)
+        kept = max(1, order.capacity // self.remembered)
+        others = tuple([one for one in ghosts(order) if one != key])
+        order = order._replace(memo=others[-kept:])
+        if came_back:
+            return order.with_last(Line(key, rank, 1))
         new = [line for line in order.lines if not line.note]
         return order._replace(lines=(*new, Line(key, rank), *order.lines[len(new) :]))
 
@@ -151,10 +153,7 @@ class TwoQ(Policy):
 
     def left(self, order: Order, key: Key) -> Order:
         after = order.without(key)
-        if order.line(key).note:
-            return after
-        kept = max(1, order.capacity // self.remembered)
-        return after._replace(memo=(*ghosts(order), key)[-kept:])
+        return after if order.line(key).note else after._replace(memo=(*ghosts(order), key))
 
     def renamed(self, memo: Hashable, name: Callable[[Key], Key]) -> Hashable:
         return tuple([name(key) for key in cast(tuple[Key, ...], memo)])

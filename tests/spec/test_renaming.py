@@ -40,6 +40,7 @@ from spec.profile import (
     FIFO_SEALED,
     LRU_REFERENCE,
     PRIORITY_COPY,
+    Policy,
     Profile,
     RecurScope,
 )
@@ -54,7 +55,10 @@ from stateful_models.scopes.pool import PoolScope
 from stateful_models.subjects.pool import PoolSubject
 from tests.support.night import NIGHT
 
-PROFILES = (FIFO_REFERENCE, LRU_REFERENCE, FIFO_SEALED, FIFO_COPY, PRIORITY_COPY, FIFO_COPY_BOTH)
+PROFILES = (
+    *(FIFO_REFERENCE, LRU_REFERENCE, FIFO_SEALED, FIFO_COPY, PRIORITY_COPY, FIFO_COPY_BOTH),
+    *(Profile(Policy.SIEVE), Profile(Policy.TWO_Q), Profile(Policy.ANY)),
+)
 
 
 def states_of(scope: PoolScope, most: int) -> list[PoolState]:
