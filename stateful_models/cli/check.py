@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from spec.ops import ManagerOp
-from spec.profile import Ownership, Policy, Profile
+from spec.profile import Ownership, Profile
 from stateful_models.cli.console import (
     JsonFile,
     complain,
@@ -81,7 +81,7 @@ def check_command(
         str | None, typer.Argument(help="Your cache, as module:factory. Default: kvref itself.")
     ] = None,
     scope: Annotated[ScopeName, typer.Option(help="How far to look.")] = ScopeName.DEFAULT,
-    policy: Annotated[Policy | None, typer.Option(help="Only this policy.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Only this policy, by name: lru, say.")] = None,
     ownership: Annotated[Ownership | None, typer.Option(help="Only this ownership.")] = None,
     jobs: Annotated[
         int, typer.Option(min=1, max=256, help="Processes. Default: one a core.")
@@ -119,7 +119,8 @@ def check_command(
     target = named(subject)
     profiles = selected(target, policy, ownership)
     if not profiles:
-        refuse(f"{target.name} claims no profile with that policy and ownership")
+        known = ", ".join(dict.fromkeys(one.policy.value for one in target.profiles))
+        refuse(f"{target.name} claims no profile with that policy and ownership, but: {known}")
     console = output(json)
     usual = usual_sampling(target, scope)
     rows_due = count_of_rows(target, profiles)

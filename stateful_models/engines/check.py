@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, cast
 
-from spec.profile import Ownership, Policy, Profile
+from spec.profile import Ownership, Profile
 from stateful_models.engines.explore import Exploration
 from stateful_models.engines.frontier import Progress
 from stateful_models.engines.judge import Divergence
@@ -68,12 +68,12 @@ class Checked:
 
 
 def selected(
-    target: Target, policy: Policy | None, ownership: Ownership | None
+    target: Target, policy: str | None, ownership: Ownership | None
 ) -> tuple[Profile, ...]:
     return tuple(
         profile
         for profile in target.profiles
-        if policy in (None, profile.policy) and ownership in (None, profile.ownership)
+        if policy in (None, profile.policy.value) and ownership in (None, profile.ownership)
     )
 
 

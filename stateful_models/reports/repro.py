@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import sysconfig
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from importlib.machinery import PathFinder
 from math import isfinite
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from kvref import __version__
+from spec.policies import NAMED as POLICIES
+from spec.policy import Policy
 from stateful_models.engines.judge import Divergence
 from stateful_models.engines.rows import AnyOp, AnyScope
 from stateful_models.scopes.manager import ManagerScope
@@ -58,10 +61,12 @@ def is_repro(text: str) -> bool:
 
 
 def source(value: object) -> str:
-    """A value of this project's dataclasses, tuples and enums as Python source."""
+    """A value of dataclasses, named tuples, tuples and enums as Python source."""
     if isinstance(value, Enum):
         return str(value)
-    names = getattr(value, "__dataclass_fields__", getattr(value, "_fields", None))
+    if isinstance(value, Policy) and value in POLICIES.values():
+        return next(f"Policy.{name}" for name, one in POLICIES.items() if one == value)
+    names = names_of(value)
     if isinstance(value, float) and not isfinite(value):
         return f'float("{value}")'
     if type(value) is tuple:
@@ -69,8 +74,16 @@ def source(value: object) -> str:
     if names is None:
         return repr(value)
     given = [name for name in names if getattr(value, name) is not PLAIN]
-    fields = ", ".join(f"{name}={source(getattr(value, name))}" for name in given)
-    return f"{type(value).__name__}({fields})"
+    told = ", ".join(f"{name}={source(getattr(value, name))}" for name in given)
+    return f"{type(value).__qualname__}({told})"
+
+
+def names_of(value: object) -> tuple[str, ...] | None:
+    """Of what it is made of; None of what is made of nothing."""
+    if is_dataclass(value):
+        return tuple(one.name for one in fields(value) if one.init)
+    named: tuple[str, ...] | None = getattr(value, "_fields", None)
+    return named
 
 
 def used(*sources: str) -> list[str]:
@@ -98,7 +111,10 @@ def repro(
     made = f"pool_of_manager({factory}, Tier.{tier})" if tier else factory
     outer = factory.partition(".")[0]
     lines = [source(op) for op in divergence.history]
-    names = {*used(made, source(scope), *lines), "replay"} - {outer}
+    policy = type(scope.profile.policy)
+    theirs = policy.__qualname__.partition(".")[0]
+    own = theirs if policy.__module__.partition(".")[0] != "spec" else None
+    names = {*used(made, source(scope), *lines), "replay"} - {outer, own}
     silent = divergence.observed is None and divergence.error is not None
     return TEMPLATE.format(
         about=(SILENT if silent else DEPARTS).format(
@@ -113,6 +129,7 @@ def repro(
             module,
             outer,
             file if ":" in target.name else None,
+            None if own is None else (policy.__module__, own),
         ),
         made=made,
         scope=source(scope),
@@ -120,22 +137,33 @@ def repro(
     )
 
 
-def imports(names: str, module: str, factory: str, file: Path | None) -> str:
-    """What a repro imports: from kvref's own packages first, then the subject from its place."""
+def imports(
+    names: str, module: str, factory: str, file: Path | None, policy: tuple[str, str] | None = None
+) -> str:
+    """What a repro imports: from kvref's own packages first, then the subject from its place, and
+    a policy of somebody's own."""
     ours = f"from stateful_models import {names}"
     theirs = f"from {module} import {factory}"
+    if policy is not None and policy[0] == module:
+        theirs += f", {policy[1]}"
+    elif policy is not None:
+        theirs = f"from {policy[0]} import {policy[1]}\n{theirs}"
     home = None if file is None else place_of(module)
     if file is None or home is None:
         return f"{ours}\n{theirs}"
     folder = file.absolute().parent
     path = PATH.format(place=relative(home, folder))
     later = "  # noqa: E402"
+    theirs = theirs.replace("\n", f"{later}\n")
     if not shadowed([str(folder), str(home)]):
         lines = ("import sys\nfrom pathlib import Path\n", ours, f"\n{path}", theirs + later)
         return "\n".join(lines)
     where = f"str(Path(__file__).resolve().parent / {relative(home, folder)!r})"
     if module.partition(".")[0] in NAMES:
-        theirs = f"{factory} = import_module(apart({module!r}, {factory!r}, [{where}])).{factory}"
+        theirs = "\n".join(
+            f"{name} = import_module(apart({place!r}, {name!r}, [{where}])).{name}"
+            for place, name in ((module, factory), *([policy] if policy else []))
+        )
         path = f"from stateful_models.subjects.own import apart{later}"
     else:
         theirs += later

@@ -36,6 +36,7 @@ from stateful_models.scopes.scope import Reports, called, completed_pool, idle, 
 from stateful_models.scopes.symmetry import plain_manager, renamed_manager
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.naming import PLAIN, Naming
+from stateful_models.subjects.policies import asked
 from stateful_models.subjects.protocol import ManagerFactory, Subject
 
 
@@ -199,7 +200,7 @@ class ManagerScope:
         return None
 
     def step(self, state: ManagerState, op: ManagerOp) -> tuple[ManagerState, Response]:
-        return manager.step(state, op)
+        return asked(self.profile.policy, lambda: manager.step(state, op))
 
     def same_but_counters(self, one: ManagerState, other: ManagerState) -> bool:
         pairs = zip(one.pools, other.pools, strict=True)

@@ -39,6 +39,7 @@ from stateful_models.scopes.scope import (
 from stateful_models.scopes.symmetry import plain_pool, renamed_pool
 from stateful_models.subjects.aspects import Aspect, counts
 from stateful_models.subjects.naming import PLAIN, Naming
+from stateful_models.subjects.policies import asked
 from stateful_models.subjects.protocol import PoolFactory, Subject
 
 
@@ -127,7 +128,7 @@ class PoolScope:
         return type(op).__name__, position(after.pool, key)
 
     def step(self, state: PoolState, op: Op) -> tuple[PoolState, Response]:
-        return pool.step(state, op)
+        return asked(self.profile.policy, lambda: pool.step(state, op))
 
     def same_but_counters(self, one: PoolState, other: PoolState) -> bool:
         same = one.pool.entries == other.pool.entries and one.pool.memo == other.pool.memo

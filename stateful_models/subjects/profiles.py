@@ -1,14 +1,14 @@
 """Profiles that somebody wrote: refused where a choice is none that there is."""
 
-from spec.profile import Ownership, Policy, Profile, RecurScope, Sizing
+from spec.profile import Ownership, Profile, RecurScope, Sizing
+from stateful_models.subjects.policies import require_policy
 from stateful_models.subjects.protocol import SubjectError
 
 
 def require_profile(profile: object) -> None:
     if not isinstance(profile, Profile):
         raise SubjectError(f"a profile must be a Profile, not {profile!r}")
-    if not isinstance(profile.policy, Policy):
-        raise SubjectError(f"policy of a Profile must be a Policy, not {profile.policy!r}")
+    require_policy(profile.policy)
     kinds = {
         "ownership": Ownership,
         "recur_scope": RecurScope,
