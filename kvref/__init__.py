@@ -7,6 +7,7 @@ from kvref.errors import (
     KVCacheError,
     KVCacheIndexError,
     KVCacheIOError,
+    KVCacheOrderError,
     KVCacheRaceError,
     KVCacheReentryError,
     KVCacheTypeError,
@@ -18,6 +19,7 @@ from kvref.hashing import hash_state
 from kvref.integrity import Verifiable
 from kvref.manager import KVCacheManager, StatsSummary
 from kvref.observing import Cleared, Event, Got, LookedUp, Observer, Stored
+from kvref.orders import EvictionOrder
 from kvref.ownership import Cloneable, Copyable, Ownership, Sealable
 from kvref.policy import EvictionStrategy
 from kvref.pool import KVCachePool
@@ -37,6 +39,7 @@ __all__ = [
     "Copyable",
     "Departure",
     "Event",
+    "EvictionOrder",
     "EvictionStrategy",
     "Fingerprinted",
     "Got",
@@ -46,6 +49,7 @@ __all__ = [
     "KVCacheIOError",
     "KVCacheIndexError",
     "KVCacheManager",
+    "KVCacheOrderError",
     "KVCachePool",
     "KVCacheRaceError",
     "KVCacheReentryError",

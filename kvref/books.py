@@ -10,8 +10,9 @@ from kvref.departures import Cause, Departure, OnEvict, Resident
 from kvref.errors import KVCacheRaceError, KVCacheReentryError
 from kvref.integrity import marked, verified
 from kvref.observing import Audience, Got, Stored
+from kvref.orders import Evicting, OwnOrder, order_by
 from kvref.ownership import PREPARE, Ownership, copied
-from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
+from kvref.policy import KeyOrder
 from kvref.ranks import Rank
 from kvref.stats import PoolStats
 
@@ -24,7 +25,7 @@ class Saved(NamedTuple, Generic[V]):
     """All that an operation can change of a pool."""
 
     values: dict[int, V]
-    order: EvictionOrder
+    order: KeyOrder
     marks: dict[int, object] | None
     counts: tuple[int, ...] | None
 
@@ -34,7 +35,7 @@ class Books(Generic[V]):
     refused; while it is quiet, its `on_evict` is running, and looking leaves no trace."""
 
     _pool_size: int
-    _eviction_strategy: EvictionStrategy
+    _eviction_strategy: Evicting
     _ownership: Ownership
     _name: str
     _verify: bool
@@ -45,7 +46,7 @@ class Books(Generic[V]):
     _quiet: bool
 
     def _adopt(
-        self, values: dict[int, V], order: EvictionOrder, known: Mapping[int, object] = NOTHING
+        self, values: dict[int, V], order: KeyOrder, known: Mapping[int, object] = NOTHING
     ) -> None:
         """Take over these entries."""
         self._values = values
@@ -63,7 +64,7 @@ class Books(Generic[V]):
         """
         order, values = self._order, self._values
         self._slots = order.slots
-        self._place, self._touch = order.place, order.touch
+        self._place, self._touch, self._trusted = order.place, order.renew, order.trusted
         self._find: Callable[[int], V | None] = values.get
         if self._marks is not None:
             self._find = partial(verified, self._name, values, self._marks)
@@ -73,11 +74,14 @@ class Books(Generic[V]):
             self._look = partial(_copied_out, weak(self), self._look)
         self._heard = self._audience.hears(self._name)
         self._counting = None if self._quiet else self._stats
-        self._on_hit: Callable[[int], object] | None = None if self._quiet else order.touch
+        touch = order.touch
+        if touch is not None and not order.trusted:
+            touch = partial(_or_uncounted, touch, self._counting)
+        self._on_hit: Callable[[int], object] | None = None if self._quiet else touch
         self._on_miss: Callable[[int], object] | None = None
         if self._heard and not self._quiet:
             told = self._audience, self._name
-            self._on_hit = partial(_told_hit, *told, values, order.slots, order.touch)
+            self._on_hit = partial(_told_hit, *told, values, order.slots, touch)
             self._on_miss = partial(_told_miss, *told)
 
     def _met(self, key: int, value: V | None) -> None:
@@ -208,7 +212,7 @@ class Books(Generic[V]):
         self._busy = True  # whatever runs meanwhile, such as a collected object's finalizer
         try:
             before = Saved(self._values, self._order, self._marks, self._counts())
-            self._adopt({}, ORDERS[self._eviction_strategy]())
+            self._adopt({}, order_by(self._eviction_strategy))
             if self._stats is not None:
                 self._stats._cleared += len(before.values)
         finally:
@@ -219,6 +223,14 @@ class Books(Generic[V]):
         """What `_restore` takes back to, whatever happens to the pool meanwhile."""
         marks = None if self._marks is None else dict(self._marks)
         return Saved(dict(self._values), copy(self._order), marks, self._counts())
+
+    def _before_a_set(self) -> Saved[V] | None:
+        """What to go back to if an order of somebody's own fails in the middle."""
+        order = self._order
+        if not isinstance(order, OwnOrder):
+            return None
+        marks = None if self._marks is None else dict(self._marks)
+        return Saved(dict(self._values), order.beside(), marks, self._counts())
 
     def _counts(self) -> tuple[int, ...] | None:
         return None if self._stats is None else self._stats._saved()
@@ -268,6 +280,17 @@ def _told_hit(
     if touch is not None and key in slots:
         touch(key)
     audience.tell(Got(pool, key, value, slots.get(key)), pool)
+
+
+def _or_uncounted(touch: Callable[[int], object], stats: PoolStats | None, key: int) -> None:
+    """An order of somebody's own is told of a hit that is counted; which did not happen if it
+    fails."""
+    try:
+        touch(key)
+    except BaseException:
+        if stats is not None:
+            stats._hits -= 1
+        raise
 
 
 def _told_miss(audience: Audience, pool: str, key: int) -> None:

@@ -36,6 +36,10 @@ class KVCacheRaceError(KVCacheError, RuntimeError):
     """The books of a pool contradict each other, as after unguarded use by several threads."""
 
 
+class KVCacheOrderError(KVCacheError, RuntimeError):
+    """An `EvictionOrder` of somebody's own raised, or named a victim that is not resident."""
+
+
 class SealedError(KVCacheError, RuntimeError):
     """A write into a window that is sealed, or a fork of one that is not."""
 

@@ -11,6 +11,7 @@ from kvref.departures import OnEvict
 from kvref.errors import KVCacheTypeError, KVCacheValueError, show
 from kvref.fixed import Fixed, StandsIn
 from kvref.observing import Audience, LookedUp, Observer
+from kvref.orders import Evicting, called
 from kvref.ownership import Ownership
 from kvref.policy import EvictionStrategy
 from kvref.pool import KVCachePool
@@ -66,7 +67,7 @@ class KVCacheManager(Generic[V]):
         env_num: int,
         enable_stats: bool = True,
         *,
-        eviction_strategy: EvictionStrategy = EvictionStrategy.FIFO,
+        eviction_strategy: Evicting = EvictionStrategy.FIFO,
         ownership: Ownership = Ownership.REFERENCE,
         sizing: SizingProfile = SizingProfile.SEED,
         recur_scope: RecurScope = RecurScope.SHARED,
@@ -97,7 +98,7 @@ class KVCacheManager(Generic[V]):
         self._lookup_stats = LookupStats() if self._enable_stats else None
         self._wm_lists: dict[str, list[object]] = {"values": [], "sizes": []}
         self._share_audience()
-        logger.info("%r: %s, %s", self, eviction_strategy.name, ownership.name)
+        logger.info("%r: %s, %s", self, called(eviction_strategy), ownership.name)
 
     def _share_audience(self) -> None:
         """One for all pools, so that events come in the order of the manager's operations."""

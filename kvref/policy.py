@@ -19,14 +19,22 @@ class EvictionStrategy(Enum):
     PRIORITY = "priority"
 
 
-class EvictionOrder(Protocol):
+class KeyOrder(Protocol):
     """The keys of a pool and their slots, and who would go next. It never sees a value."""
 
     slots: dict[int, int]
     """Resident key -> slot. The pool enters keys here; `evict` and `remove` take them out."""
 
-    touch: Callable[[int], object] | None
-    """A key was hit or set again; None where that does not change the order."""
+    trusted: bool
+    """Whether it fails in the middle of nothing: what it says need not be taken back."""
+
+    @property
+    def touch(self) -> Callable[[int], object] | None:
+        """A key was hit; None where that does not change the order."""
+
+    @property
+    def renew(self) -> Callable[[int], object] | None:
+        """A key was set again; None where that does not change the order."""
 
     @property
     def place(self) -> Callable[[int, Rank], object] | None:
@@ -44,7 +52,7 @@ class EvictionOrder(Protocol):
     def remove(self, key: int) -> int:
         """Remove a key; returns its slot."""
 
-    def __copy__(self) -> "EvictionOrder":
+    def __copy__(self) -> "KeyOrder":
         """The same order, to go on by itself."""
 
     def __iter__(self) -> Iterator[int]:
@@ -60,12 +68,14 @@ class EvictionOrder(Protocol):
 class FifoOrder:
     """Insertion order: neither a hit nor an update changes it."""
 
+    trusted = True
     place: Callable[[int, Rank], object] | None = None
 
     def __init__(self, slots: Iterable[tuple[int, int]] = ()) -> None:
         self._keys: OrderedDict[int, int] = OrderedDict(slots)
         self.slots: dict[int, int] = self._keys
         self.touch: Callable[[int], object] | None = None
+        self.renew: Callable[[int], object] | None = None
         self.evict = partial(self._keys.popitem, False)  # a C call: `set` waits for it
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -101,7 +111,7 @@ class LruOrder(FifoOrder):
 
     def __init__(self, slots: Iterable[tuple[int, int]] = ()) -> None:
         super().__init__(slots)
-        self.touch = self._keys.move_to_end
+        self.touch = self.renew = self._keys.move_to_end
 
 
 class PriorityOrder:
@@ -111,9 +121,12 @@ class PriorityOrder:
     the live ones.
     """
 
+    trusted = True
+    touch: None = None
+    renew: None = None
+
     def __init__(self) -> None:
         self.slots: dict[int, int] = {}
-        self.touch: Callable[[int], object] | None = None
         self._live: dict[int, tuple[Rank, int]] = {}
         self._heap: list[tuple[Rank, int, int]] = []
         self._next_age = 0
@@ -163,7 +176,7 @@ class PriorityOrder:
         return sorted(self._live, key=lambda key: self._live[key][1])
 
 
-ORDERS: Final[dict[EvictionStrategy, Callable[[], EvictionOrder]]] = {
+ORDERS: Final[dict[EvictionStrategy, Callable[[], KeyOrder]]] = {
     EvictionStrategy.FIFO: FifoOrder,
     EvictionStrategy.LRU: LruOrder,
     EvictionStrategy.PRIORITY: PriorityOrder,

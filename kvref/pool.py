@@ -16,8 +16,9 @@ from kvref.errors import (
 from kvref.fixed import Fixed
 from kvref.integrity import marked, require_verifiable, verdicts
 from kvref.observing import Audience, Observer
+from kvref.orders import Evicting, called, order_by, require_evicting
 from kvref.ownership import Ownership
-from kvref.policy import ORDERS, EvictionOrder, EvictionStrategy
+from kvref.policy import EvictionStrategy, KeyOrder
 from kvref.ranks import Priority
 from kvref.stats import CacheStats, PoolStats
 from kvref.together import clear_together
@@ -40,7 +41,8 @@ class KVCachePool(Books[V]):
 
     Args:
         pool_size: capacity in entries, at least 1.
-        eviction_strategy: who leaves a full pool.
+        eviction_strategy: who leaves a full pool: an `EvictionStrategy`, or what makes an
+            `EvictionOrder` of your own (its class, say).
         enable_stats: whether to count; `stats` is None if not.
         name: for messages, `repr` and departures.
         ownership: what a set stores and a get delivers.
@@ -51,7 +53,7 @@ class KVCachePool(Books[V]):
     """
 
     pool_size = Fixed[int]()
-    eviction_strategy = Fixed[EvictionStrategy]()
+    eviction_strategy = Fixed[Evicting]()
     ownership = Fixed[Ownership]()
     name = Fixed[str]()
     verify = Fixed[bool]()
@@ -60,7 +62,7 @@ class KVCachePool(Books[V]):
     def __init__(
         self,
         pool_size: int,
-        eviction_strategy: EvictionStrategy = EvictionStrategy.FIFO,
+        eviction_strategy: Evicting = EvictionStrategy.FIFO,
         enable_stats: bool = True,
         name: str = "default",
         *,
@@ -69,8 +71,7 @@ class KVCachePool(Books[V]):
         verify: bool = False,
     ) -> None:
         self._pool_size = as_size(pool_size, "pool_size")
-        if not isinstance(eviction_strategy, EvictionStrategy):
-            raise KVCacheValueError(f"{show(eviction_strategy)} is no EvictionStrategy")
+        require_evicting(eviction_strategy)
         if not isinstance(ownership, Ownership):
             raise KVCacheValueError(f"{show(ownership)} is no Ownership")
         if not isinstance(name, str):
@@ -83,7 +84,7 @@ class KVCachePool(Books[V]):
         self._busy = self._quiet = False
         self.on_evict = on_evict
         self._observed_by(Audience())
-        self._adopt({}, ORDERS[eviction_strategy]())
+        self._adopt({}, order_by(eviction_strategy))
 
     @property
     def enable_stats(self) -> bool:
@@ -129,7 +130,7 @@ class KVCachePool(Books[V]):
         vars(self).update(state, _busy=False, _quiet=False)
         self._observed_by(Audience())
         self._adopt(
-            cast(dict[int, V], values), cast(EvictionOrder, order), cast(dict[int, object], known)
+            cast(dict[int, V], values), cast(KeyOrder, order), cast(dict[int, object], known)
         )
 
     def get(self, cache_key: SupportsIndex) -> V | None:
@@ -171,6 +172,7 @@ class KVCachePool(Books[V]):
             require_verifiable(kv_cache)
         value = kv_cache if self._prepare is None else self._prepare(kv_cache)
         mark = None if self._marks is None else marked(value)
+        before = None if self._trusted else self._before_a_set()
         self._busy = True
         try:  # what is gone outlives the books: finalizers run when they are closed
             slot = resident = self._slots.get(key)
@@ -181,6 +183,10 @@ class KVCachePool(Books[V]):
             if self._marks is not None:
                 gone = gone, self._marks.get(key)
                 self._marks[key] = mark
+        except BaseException:
+            if before is not None:
+                self._restore(before)
+            raise
         finally:
             self._busy = False
         if self._heard:
@@ -216,5 +222,5 @@ class KVCachePool(Books[V]):
     def __repr__(self) -> str:
         return (
             f"KVCachePool(name={self.name!r}, {len(self)}/{self.pool_size}, "
-            f"{self.eviction_strategy.name}, {self.ownership.name}, stats={self.stats})"
+            f"{called(self._eviction_strategy)}, {self.ownership.name}, stats={self.stats})"
         )

@@ -29,6 +29,7 @@ from kvref.errors import (
 )
 from kvref.manager import KVCacheManager
 from kvref.observing import Event
+from kvref.orders import recorded
 from kvref.records import Records, fingerprint_of
 
 V = TypeVar("V")
@@ -141,7 +142,7 @@ class Recorder(Records[V]):
             "env_num": self._manager.env_num,
             "ownership": pools[0].ownership.value,
             "pools": {
-                pool.name: {"size": pool.pool_size, "strategy": pool.eviction_strategy.value}
+                pool.name: {"size": pool.pool_size, "strategy": recorded(pool.eviction_strategy)}
                 for pool in pools
             },
         }

@@ -78,7 +78,7 @@ from spec.profile import (
 from spec.sizing import Config
 from stateful_models.engines.replay import replay
 from stateful_models.reference.manager import KvrefManager
-from stateful_models.reference.pool import KvrefPool
+from stateful_models.reference.pool import KvrefPool, OrderSubject
 from stateful_models.reports.breaches import breach_repro, breach_story
 from stateful_models.reports.check import check
 from stateful_models.reports.report import Counterexample, Report
@@ -180,6 +180,7 @@ __all__ = [
     "OnBreach",
     "Op",
     "Order",
+    "OrderSubject",
     "Ownership",
     "Peek",
     "Policy",

@@ -8,13 +8,21 @@ from typing import ClassVar, cast
 
 import spec.ops
 import spec.profile
-from kvref import Cause, Departure, EvictionStrategy, KVCachePool, Ownership
+from kvref import (
+    Cause,
+    Departure,
+    EvictionOrder,
+    EvictionStrategy,
+    KVCachePool,
+    Ownership,
+)
+from kvref.orders import Evicting
 from spec.heap import Hand, Heap, Object
 from spec.ops import Contents, Counters, Key, Left, Ref, SlotId
 from spec.pool import Entry, Pool, PoolState
-from spec.profile import CLASSIC, KVREF, Profile, copies
+from spec.profile import CLASSIC, KVREF, Policy, Profile, copies
 from spec.profile import Ownership as Spec
-from stateful_models.subjects.aspects import EVERYTHING
+from stateful_models.subjects.aspects import EVERYTHING, Aspect
 from stateful_models.subjects.client import Box, Client, box
 from stateful_models.subjects.pool import PoolSubject
 
@@ -85,11 +93,10 @@ def offered(ranked: bool, rank: float) -> float | None:
     return rank if ranked or isnan(rank) else None
 
 
-class KvrefPool(PoolSubject):
-    """kvref's own pool, with everything reported and its state open to comparison."""
+class CalledPool(PoolSubject):
+    """kvref's own pool, with everything reported."""
 
     reports = EVERYTHING
-    profiles: ClassVar[tuple[Profile, ...]] = KVREF
     pool_type: ClassVar[type[KVCachePool[object]]] = KVCachePool
     pool: KVCachePool[object]
 
@@ -98,18 +105,16 @@ class KvrefPool(PoolSubject):
         self.ranked = profile.policy.ranked
         self.pool = self.pool_type(
             capacity,
-            STRATEGY[profile.policy],
+            self.evicting(profile.policy),
             profile.counting,
             "pool",
             ownership=OWNERSHIP[profile.ownership],
             on_evict=partial(note, self.departed, self.private),  # a method would be a cycle
         )
 
-    def abstract(self) -> PoolState:
-        return PoolState(
-            abstract_pool(self.profile, self.pool, self.as_set),
-            abstract_heap(self.client, (self.pool,)),
-        )
+    def evicting(self, policy: Policy) -> Evicting:
+        """How a pool of this policy is made."""
+        return STRATEGY[policy]
 
     def get(self, key: int) -> object | None:
         return self.pool.get(key)
@@ -134,3 +139,26 @@ class KvrefPool(PoolSubject):
     def reset_counters(self) -> None:
         if self.pool.stats is not None:
             self.pool.stats.reset()
+
+
+class KvrefPool(CalledPool):
+    """With its state open to comparison."""
+
+    profiles: ClassVar[tuple[Profile, ...]] = KVREF
+
+    def abstract(self) -> PoolState:
+        return PoolState(
+            abstract_pool(self.profile, self.pool, self.as_set),
+            abstract_heap(self.client, (self.pool,)),
+        )
+
+
+class OrderSubject(CalledPool):
+    """kvref's own pool under an `EvictionOrder` of somebody's own: name it, and the profiles whose
+    policies say the same. It shows whose slot goes to whom, and no state."""
+
+    reports = frozenset({Aspect.SLOTS, Aspect.DEPARTURES})
+    order: ClassVar[Callable[[], EvictionOrder]]
+
+    def evicting(self, policy: Policy) -> Evicting:
+        return type(self).order

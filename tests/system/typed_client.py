@@ -3,6 +3,7 @@
 Checked by tests/system/test_typed_client.py, which does not run it.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import assert_type
@@ -22,7 +23,7 @@ assert_type(pool.set(torch.tensor(2), "b", priority=np.float32(0.5)), int)
 assert_type(pool.set(3, "c", priority=np.int64(3)), int)
 assert_type(pool.peek(1), str | None)
 assert_type(pool.pool_size, int)
-assert_type(pool.eviction_strategy, kvref.EvictionStrategy)
+assert_type(pool.eviction_strategy, kvref.EvictionStrategy | Callable[[], kvref.EvictionOrder])
 assert_type(pool.enable_stats, bool)
 assert_type(pool.stats, kvref.CacheStats | None)
 for resident in pool.residents():

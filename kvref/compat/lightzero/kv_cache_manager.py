@@ -14,10 +14,11 @@ import kvref.manager
 import kvref.pool
 from kvref.arguments import as_count, offers
 from kvref.departures import OnEvict
-from kvref.errors import KVCacheAttributeError, KVCacheValueError, show
+from kvref.errors import KVCacheAttributeError, show
 from kvref.fixed import Fixed
+from kvref.orders import Evicting, order_by, require_evicting
 from kvref.ownership import Ownership
-from kvref.policy import ORDERS, EvictionStrategy
+from kvref.policy import EvictionStrategy
 from kvref.sizing import RecurScope, SizingProfile
 from kvref.stats import CacheStats
 
@@ -31,15 +32,14 @@ DEFAULTS: Final[Mapping[str, int]] = {"num_simulations": 50, "max_cache_size": 5
 """What a config counts as saying if it does not."""
 
 
-class Strategy(Fixed[EvictionStrategy]):
+class Strategy(Fixed[Evicting]):
     """Who leaves a full pool: it may be assigned while the pool is empty."""
 
     def __set__(self, instance: object, value: object) -> None:
         pool = cast("KVCachePool[object]", instance)
-        if not isinstance(value, EvictionStrategy):
-            raise KVCacheValueError(f"{show(value)} is no EvictionStrategy")
+        require_evicting(value)
         if value is not pool._eviction_strategy:
-            pool._evict_by(value)
+            pool._evict_by(cast(Evicting, value))
 
 
 class KVCachePool(kvref.pool.KVCachePool[V]):
@@ -53,7 +53,7 @@ class KVCachePool(kvref.pool.KVCachePool[V]):
     def __init__(
         self,
         pool_size: int,
-        eviction_strategy: EvictionStrategy = EvictionStrategy.FIFO,
+        eviction_strategy: Evicting = EvictionStrategy.FIFO,
         enable_stats: bool = True,
         name: str = "default",
         *,
@@ -71,15 +71,16 @@ class KVCachePool(kvref.pool.KVCachePool[V]):
             verify=verify,
         )
 
-    def _evict_by(self, strategy: EvictionStrategy) -> None:
+    def _evict_by(self, strategy: Evicting) -> None:
         self._refuse_if_busy()
         if self._values:
             raise KVCacheAttributeError(
                 f"eviction_strategy of pool {self._name!r} can be assigned while it is empty, and "
                 f"it holds {len(self)} entries: clear() it, or make it with {show(strategy)}"
             )
+        order = order_by(strategy)
         self._eviction_strategy = strategy
-        self._adopt({}, ORDERS[strategy]())
+        self._adopt({}, order)
 
     @property
     def _key_to_index(self) -> Mapping[int, int]:
@@ -114,7 +115,7 @@ class KVCacheManager(kvref.manager.KVCacheManager[V]):
         clear_recur_log_freq: int = 1000,
         clear_all_log_freq: int = 100,
         *,
-        eviction_strategy: EvictionStrategy = EvictionStrategy.FIFO,
+        eviction_strategy: Evicting = EvictionStrategy.FIFO,
         ownership: Ownership = Ownership.COPY,
         sizing: SizingProfile = SizingProfile.SEARCH_SAFE,
         recur_scope: RecurScope = RecurScope.SHARED,
