@@ -25,7 +25,7 @@ from stateful_models.runtime.sides import (
 from stateful_models.runtime.telling_again import differ, shortest
 from stateful_models.subjects.aspects import Aspect
 from stateful_models.subjects.client import Client
-from stateful_models.subjects.profiles import require_profile
+from stateful_models.subjects.profiles import require_profile, require_stated
 from stateful_models.subjects.protocol import SubjectError
 
 REPORTED: Final = {Verdict.SLOT: frozenset({Aspect.SLOTS})}
@@ -122,6 +122,7 @@ def explain(
         clients: makes the objects that are stored, `Box` objects unless it says otherwise.
     """
     require_profile(profile)
+    require_stated(profile)
     pool = divergence.pool
     capacity = capacities if isinstance(capacities, int) else capacities.get(pool)
     if capacity is None:

@@ -8,7 +8,7 @@ from stateful_models.runtime.breach import Breach, OnBreach
 from stateful_models.runtime.calls import Adapter, Part, Reading, Readings, Stores
 from stateful_models.runtime.judging import Judging, Snapshot
 from stateful_models.runtime.watching import Method, Watch, Watched, keeper_of, watching
-from stateful_models.subjects.profiles import require_profile
+from stateful_models.subjects.profiles import require_profile, require_stated
 from stateful_models.subjects.protocol import SubjectError
 
 T = TypeVar("T")
@@ -131,6 +131,7 @@ def guard(
             one history that are judged.
     """
     require_profile(profile)
+    require_stated(profile)
     if guard_of(cache) is not None:
         raise SubjectError(f"{type(cache).__name__} is guarded already")
     if not isinstance(on_breach, OnBreach):

@@ -57,7 +57,8 @@ class Oracle(Generic[V]):
         old = self.entries.get(key)  # it and whoever is gone outlive the books, as in the cache
         gone = None
         if old is not None:
-            slot, age = old.slot, old.age
+            self.age += self.renews
+            slot, age = old.slot, self.age if self.renews else old.age
         else:
             self.age += 1
             age, slot = self.age, len(self.entries)

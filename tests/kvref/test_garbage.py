@@ -308,10 +308,10 @@ def test_every_public_function_is_tried(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 TYPES = {
-    "Aligned", "Cleared", "Cloneable", "Copyable", "Departure", "Event", "EvictionOrder", "Fingerprinted",
-    "Got", "LookedUp", "LookupStats", "Missing", "Node", "Observer", "OnDrop", "OnEvict", "PoolSizes",
-    "Priority", "Rank", "Rebuilt", "Resident", "Roots", "Sealable", "StatsSummary", "Step",
-    "Stored", "Verifiable", "Working",
+    "Aligned", "Cleared", "Cloneable", "Copyable", "Departure", "Event", "EvictionOrder",
+    "Fingerprinted", "Got", "LookedUp", "LookupStats", "Missing", "Node", "Observer", "OnDrop",
+    "OnEvict", "PoolSizes", "Priority", "Rank", "Rebuilt", "Resident", "Roots", "Sealable",
+    "StatsSummary", "Step", "Stored", "Verifiable", "Working",
 }  # fmt: skip
 
 
