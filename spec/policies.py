@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import ClassVar, Final, cast
+from typing import Final, cast
 
 from spec.ops import Key
 from spec.policy import Choice, Line, Need, Order, Policy
@@ -171,7 +171,7 @@ class AnyVictim(Policy):
     Where nobody has looked who it was, the oldest.
     """
 
-    chosen: ClassVar[bool] = True
+    chosen = True
 
     @property
     def value(self) -> str:

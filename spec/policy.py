@@ -71,12 +71,8 @@ class Choice(NamedTuple):
     order: Order
 
 
-@dataclass(frozen=True)
-class Policy:
-    """First in, first out, unless said otherwise: a policy writes what it does differently.
-
-    Each is a frozen dataclass, so that equal ones are equal; what it is made with is part of it.
-    """
+class Known:
+    """What every policy has, and no dataclass counts among its fields."""
 
     FIFO: ClassVar["Policy"]
     FIFO_RENEWING: ClassVar["Policy"]
@@ -94,6 +90,14 @@ class Policy:
     """Whether the rank that a set gives makes a difference."""
     chosen: ClassVar[bool] = False
     """Whether who leaves is the cache's choice, the newcomer among them."""
+
+
+@dataclass(frozen=True)
+class Policy(Known):
+    """First in, first out, unless said otherwise: a policy writes what it does differently.
+
+    Each is a frozen dataclass, so that equal ones are equal; what it is made with is part of it.
+    """
 
     @property
     def finite(self) -> bool:
@@ -169,7 +173,7 @@ class Priority(Policy):
     """The lowest rank leaves, of equals the oldest. An update takes the new rank, not a new age,
     unless it renews that too."""
 
-    ranked: ClassVar[bool] = True
+    ranked = True
     renews: bool = False
 
     @property

@@ -28,7 +28,7 @@ from stateful_models.engines.sample import (
     whole,
 )
 from stateful_models.engines.settle import settled
-from stateful_models.scopes.scope import Scope
+from stateful_models.scopes.scope import Bounded, Scope
 from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
@@ -158,7 +158,8 @@ class Explorer(Generic[S, O]):
     """One exploration. An `executor` runs its tasks elsewhere, with the same result.
 
     Random `histories` follow, of this scope or of those that `draw` makes. It ends where nothing
-    can come that is `shorter_than` so many operations.
+    can come that is `shorter_than` so many operations, or behind histories of the `deepest` (None:
+    as the scope says, if it has no end).
     """
 
     scope: Scope[S, O]
@@ -171,6 +172,7 @@ class Explorer(Generic[S, O]):
     draw: Draw[S, O] | None = None
     sampling: Sampling | None = None
     shorter_than: float = inf
+    deepest: int | None = None
 
     def run(self) -> Exploration[S, O]:
         self.began, scope = perf_counter(), self.scope
@@ -221,6 +223,14 @@ class Explorer(Generic[S, O]):
             for task in tasks:
                 task.cancel()
 
+    @property
+    def bound(self) -> float:
+        """The longest histories that are gone through."""
+        deepest = self.deepest
+        if deepest is None and isinstance(self.scope, Bounded):
+            deepest = self.scope.deepest
+        return inf if deepest is None else deepest
+
     def exhausted(self) -> Divergence[S, O] | None:
         """The shortest divergence; None once everything within scope has been seen."""
         frontier, wrong = self.frontier, list[Divergence[S, O]]()
@@ -228,7 +238,10 @@ class Explorer(Generic[S, O]):
         def shortest() -> float:
             return min((len(one.history) for one in wrong), default=self.shorter_than)
 
-        for told in frontier.run(self.work, lambda: shortest() <= frontier.depth + 2):
+        bound = self.bound
+        for told in frontier.run(
+            self.work, lambda: shortest() <= frontier.depth + 2 or frontier.depth + 1 >= bound
+        ):
             self.transitions += told.transitions
             self.pending -= told.occurred
             self.lazy = self.lazy or told.lazy

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import combinations
 from typing import Generic, NamedTuple, TypeVar, cast
 
-from spec.ops import Census, Refused, Response
-from stateful_models.scopes.scope import Reports, Scope
+from spec.ops import Census, Key, Refused, Response
+from stateful_models.scopes.scope import Choosing, Reports, Scope
 from stateful_models.subjects.asking import ask, shown_by, unable
 from stateful_models.subjects.aspects import EVERYTHING, Aspect, completed, unjudged, visible
 from stateful_models.subjects.journal import made
@@ -108,6 +108,14 @@ class Judge(Generic[S, O]):
         self.pending = {code: s for code, s in situations.items() if code in judged}
         self.probes = scope.probes(first.reports)
         self.retains = isinstance(first, Retaining) and Aspect.RETENTION in first.reports
+        free = isinstance(scope, Choosing) and scope.chosen
+        self.choosing = cast(Choosing[S, O], scope) if free else None
+        self.gone: Key | None = None
+        if self.choosing is not None and Aspect.INSPECTION not in first.reports:
+            raise SubjectError(
+                f"{type(first).__name__}: where who leaves is the cache's choice, it must be seen: "
+                "that needs Aspect.INSPECTION"
+            )
         told = Aspect.SLOTS in first.reports and Aspect.COUNTERS in first.reports
         self.whole = told and getattr(scope, "naming", None) in (None, PLAIN)
 
@@ -142,6 +150,30 @@ class Judge(Generic[S, O]):
             ask(subject, op)
         return subject
 
+    def arrived(self, history: tuple[O, ...], due: S) -> tuple[Subject[O], S]:
+        """A new subject that has performed this history, and the state that this leads to: the one
+        due, unless who leaves is its own choice."""
+        if self.choosing is None:
+            return self.at(history), due
+        subject, state = self.build(), self.scope.initial()
+        for op in history:
+            ask(subject, op)
+            state, _ = self.step(subject, state, op)
+        return subject, state
+
+    def step(self, subject: Subject[O], before: S, op: O) -> tuple[S, Response]:
+        """The specification's step; who left is looked up where that is the cache's choice."""
+        if self.choosing is None:
+            return self.scope.step(before, op)
+        self.gone = self.choosing.gone(before, op, lambda look: ask(subject, look))
+        return self.choosing.chosen_step(before, op, self.gone)
+
+    def again(self, before: S, op: O) -> tuple[S, Response]:
+        """The same step as last time, with whom was seen to leave then."""
+        if self.choosing is None:
+            return self.scope.step(before, op)
+        return self.choosing.chosen_step(before, op, self.gone)
+
     def read(self, subject: Subject[O], reader: Callable[[], T]) -> T:
         """What comes of what a subject showed; it may have shown what nothing can read."""
         try:
@@ -162,7 +194,8 @@ class Judge(Generic[S, O]):
         now, since = state, tuple[O, ...]()
         for op in ops:
             if subject is None:
-                subject, now, since = self.at(history), state, ()
+                subject, now = self.arrived(history, state)
+                since = ()
             after, wrong = self.perform(subject, now, op)
             same = wrong is None and self.scope.same_but_counters(after, now)
             now = after
@@ -238,8 +271,12 @@ class Judge(Generic[S, O]):
 
     def perform(self, subject: Subject[O], before: S, op: O) -> tuple[S, Divergence[S, O] | None]:
         """The specification's state after `op`, and how the subject differs, if it does."""
-        after, expected = self.scope.step(before, op)
-        observed = self.answer(subject, op, expected)
+        if self.choosing is not None:
+            observed = visible(ask(subject, op), self.reports)
+            after, expected = self.step(subject, before, op)
+        else:
+            after, expected = self.scope.step(before, op)
+            observed = self.answer(subject, op, expected)
         shown = self.abstract(subject, after) if self.transparent else after
         laws = () if self.trusts else self.scope.broken(before, op, expected, after)
         if self.pending:
@@ -264,7 +301,7 @@ class Judge(Generic[S, O]):
     def diverged(
         self, subject: Subject[O], before: S, history: tuple[O, ...], observed: Response
     ) -> Divergence[S, O]:
-        after, expected = self.scope.step(before, history[-1])
+        after, expected = self.again(before, history[-1])
         shown = self.shown(subject, after)
         laws = self.named(subject, before, history[-1], observed, after if shown is None else shown)
         error = getattr(subject, "error", None)
@@ -283,7 +320,7 @@ class Judge(Generic[S, O]):
         self, subject: Subject[O], before: S, op: O, observed: Response, state: S
     ) -> tuple[str, ...]:
         """The laws, of those that can be judged, that this answer and this state break."""
-        _, expected = self.scope.step(before, op)
+        _, expected = self.again(before, op)
         told = completed(observed, expected, self.reports)
         codes = self.read(subject, partial(self.scope.broken, before, op, told, state))
         wrongly = isinstance(observed, Refused) and not isinstance(expected, Refused)

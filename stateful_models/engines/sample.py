@@ -149,7 +149,8 @@ def attempt(setting: Setting[S, O], random: Random, length: int) -> Divergence[S
 
 def remembered(judge: Judge[S, O], state: S, done: tuple[O, ...]) -> Divergence[S, O] | None:
     """At the end of a history, what the operations in it may have left unsaid."""
-    wrong = judge.probe(judge.at(done), state, done)
+    subject, state = judge.arrived(done, state)
+    wrong = judge.probe(subject, state, done)
     return wrong if wrong is not None or judge.transparent else judge.flush(state, done)
 
 

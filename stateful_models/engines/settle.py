@@ -15,7 +15,7 @@ from spec.manager import ManagerState, pool_index
 from spec.ops import Contents, Get, Hit, Key, Miss, On, Peek, Read, Ref, Response, Seen, Set, SlotId
 from spec.pool import Entry, Pool, PoolState, find
 from stateful_models.engines.judge import Divergence, Judge, first_divergence
-from stateful_models.scopes.scope import Scope
+from stateful_models.scopes.scope import Choosing, Scope
 from stateful_models.subjects.asking import ask
 from stateful_models.subjects.aspects import Aspect, visible
 from stateful_models.subjects.protocol import Subject
@@ -28,7 +28,10 @@ AGAIN: Final = 3
 def settled(
     scope: Scope[S, O], build: Callable[[], Subject[O]], found: Divergence[S, O]
 ) -> Divergence[S, O]:
-    """The same divergence, with the earliest law and the operation that broke it."""
+    """The same divergence, with the earliest law and the operation that broke it; as it was found,
+    where the subject may choose otherwise another time."""
+    if isinstance(scope, Choosing) and scope.chosen:
+        return found
     answers = list(told_again(scope, build, found))
     if any(answer != found.observed for answer in answers):
         different = tuple(dict.fromkeys([found.observed, *answers]))

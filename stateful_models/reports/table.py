@@ -49,6 +49,11 @@ UNSTEADY: Final = (
     "asked the same once more, it answers differently. No law is named, and no test is written, "
     "since it would fail at random."
 )
+CHOSEN: Final = (
+    "Under the policy `any` who leaves is the subject's choice, which was looked up after each "
+    "set. Explored are the states that its choices led to; of others, to which it may come another "
+    "time, nothing is said."
+)
 LAZY: Final = (
     "What leaves is freed only when Python's garbage collector runs: it is part of a reference "
     "cycle, and may stay in memory for long."
@@ -152,6 +157,7 @@ def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
         f"[bold green]{target.name} conforms[/]: {transitions:,} transitions.",
         TRANSPARENT if data.state_shown else BLACK_BOX,
         covered(rows),
+        *(CHOSEN for _ in chosen(rows)[:1]),
         f"Beyond that, sampled: {tried:,} random histories of {longest:,} operations{beyond}.",
     ]
     if any(one.freed_late for one in data.rows):
@@ -161,6 +167,11 @@ def statement(target: Target, rows: Sequence[Checked]) -> list[str]:
         names = ", ".join(f"{code} {TITLES[code]}" for code in hidden)
         said.append(f"Not judged, since the subject reports too little: {names}.")
     return said
+
+
+def chosen(rows: Sequence[Checked]) -> list[Checked]:
+    """Those whose subject chooses who leaves."""
+    return [row for row in rows if row.profile.policy.chosen]
 
 
 def left_out(rows: Sequence[Checked]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Final
 
 from spec import pool
 from spec.laws import POOL_AND_HEAP, broken
 from spec.ops import (
+    Census,
     Clear,
     Cleared,
     Contents,
@@ -30,6 +32,7 @@ from spec.profile import Profile, copies, lends
 from spec.transition import observed
 from stateful_models.scopes.scope import (
     Reports,
+    bounded,
     called,
     completed_pool,
     idle,
@@ -41,6 +44,9 @@ from stateful_models.subjects.aspects import Aspect, counts
 from stateful_models.subjects.naming import PLAIN, Naming
 from stateful_models.subjects.policies import asked
 from stateful_models.subjects.protocol import PoolFactory, Subject
+
+BEYOND_FULL: Final = 4
+"""Operations beyond those that fill a pool, where a policy counts without end."""
 
 
 def pool_ops(
@@ -82,8 +88,13 @@ class PoolScope:
         ranks = f", {self.priorities} priorities" if ranked else ""
         return (
             f"pool, capacity {self.capacity}, {self.keys} keys, {self.objects} objects{ranks}"
-            f"{called(self.naming, self.keys)}"
+            f"{called(self.naming, self.keys)}{bounded(self.deepest)}"
         )
+
+    @property
+    def deepest(self) -> int | None:
+        """The longest histories that are gone through; None where states come to an end."""
+        return None if self.profile.policy.finite else self.capacity + BEYOND_FULL
 
     @property
     def capacities(self) -> str:
@@ -127,8 +138,25 @@ class PoolScope:
         key = op.key if isinstance(op, (Get, Set, Peek)) else None
         return type(op).__name__, position(after.pool, key)
 
+    @property
+    def chosen(self) -> bool:
+        return self.profile.policy.chosen
+
+    def gone(self, state: PoolState, op: Op, look: Callable[[Op], Response]) -> Key | None:
+        """The one who is there no more; None if that is nobody, or more than one."""
+        entries = state.pool.entries
+        if not isinstance(op, Set) or op.key is None or len(entries) < state.pool.capacity:
+            return None
+        there = look(Inspect())
+        due = {entry.key for entry in entries} | {op.key}
+        missing = due - there.keys if isinstance(there, Census) else set()
+        return missing.pop() if len(missing) == 1 else None
+
     def step(self, state: PoolState, op: Op) -> tuple[PoolState, Response]:
-        return asked(self.profile.policy, lambda: pool.step(state, op))
+        return self.chosen_step(state, op, None)
+
+    def chosen_step(self, state: PoolState, op: Op, gone: Key | None) -> tuple[PoolState, Response]:
+        return asked(self.profile.policy, lambda: pool.step(state, op, gone))
 
     def same_but_counters(self, one: PoolState, other: PoolState) -> bool:
         same = one.pool.entries == other.pool.entries and one.pool.memo == other.pool.memo
@@ -140,6 +168,8 @@ class PoolScope:
 
     def flushes(self, reports: Reports) -> tuple[tuple[Op, ...], ...]:
         last = self.priorities - 1 if self.profile.policy.ranked else 0
+        if self.chosen:
+            return ()  # no order is due
         every = [Get(Key(key)) for key in range(self.keys)]
         new = [Set(Key(self.keys + n), Ref(0), last) for n in range(self.capacity)]
         return tuple((*new[:count], *every) for count in range(1, self.capacity + 1))

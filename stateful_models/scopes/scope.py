@@ -1,7 +1,7 @@
 """A scope: the finite universe that an exploration covers, as a value."""
 
 from collections.abc import Callable, Hashable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from spec.heap import Heap, contents
 from spec.ops import Key, Read, Ref, Response, Seen
@@ -66,12 +66,40 @@ class Scope(Protocol[S, O]):
         """What identifies the state, and how many states up to renaming that stands for."""
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A scope that is gone through to a depth."""
+
+    @property
+    def deepest(self) -> int | None:
+        """The longest histories that are gone through; None: all of them."""
+
+
+@runtime_checkable
+class Choosing(Protocol[S, O]):
+    """A scope some of whose profiles leave to the subject who leaves; it is looked up."""
+
+    @property
+    def chosen(self) -> bool:
+        """Whether this profile does."""
+
+    def gone(self, state: S, op: O, look: Callable[[O], Response]) -> Key | None:
+        """Who left by an operation in this state, by a look at a subject that performed it."""
+
+    def chosen_step(self, state: S, op: O, gone: Key | None) -> tuple[S, Response]: ...
+
+
 def named(subject: Subject[O], naming: Naming) -> Subject[O]:
     """The subject, whose driver names things so; one with a driver of its own knows no names."""
     if naming is not PLAIN and isinstance(subject, Named):
         subject.naming = naming
         subject.client.dress(naming.values)
     return subject
+
+
+def bounded(deepest: int | None) -> str:
+    """For labels."""
+    return "" if deepest is None else f", histories of up to {deepest} operations"
 
 
 def called(naming: Naming, keys: int) -> str:

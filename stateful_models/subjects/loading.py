@@ -47,6 +47,10 @@ def target_of(name: str, factory: Callable[..., object]) -> Target:
     sizes = (Config(1, 1, 1), 1, 1) if manages else (1, 1)
     if claimed is not None:
         require_profiles(name, claimed)
+        if manages and any(profile.policy.chosen for profile in claimed):
+            raise TargetError(
+                f"{name}: who leaves can be left to a pool, not to a manager: pass one of its pools"
+            )
     made = prove(name, lambda: factory(first, *sizes))
     profiles = getattr(made, "profiles", USUAL) if claimed is None else claimed
     require_profiles(name, profiles)
