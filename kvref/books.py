@@ -212,7 +212,7 @@ class Books(Generic[V]):
         self._busy = True  # whatever runs meanwhile, such as a collected object's finalizer
         try:
             before = Saved(self._values, self._order, self._marks, self._counts())
-            self._adopt({}, order_by(self._eviction_strategy))
+            self._adopt({}, order_by(self._eviction_strategy, self._pool_size))
             if self._stats is not None:
                 self._stats._cleared += len(before.values)
         finally:

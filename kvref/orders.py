@@ -25,6 +25,8 @@ class EvictionOrder(ABC):
 
     ranked: ClassVar[bool] = False
     """Whether a set may give a priority; if not, ranks are 0."""
+    capacity: int
+    """That of the pool, which says so before anything else."""
 
     @abstractmethod
     def victim(self) -> int:
@@ -136,7 +138,7 @@ def require_evicting(evicting: object) -> None:
         raise KVCacheValueError(f"{show(evicting)} is no EvictionStrategy, nor makes an order")
 
 
-def order_by(evicting: Evicting) -> KeyOrder:
+def order_by(evicting: Evicting, capacity: int) -> KeyOrder:
     """A new order of no keys."""
     if isinstance(evicting, EvictionStrategy):
         return ORDERS[evicting]()
@@ -147,6 +149,7 @@ def order_by(evicting: Evicting) -> KeyOrder:
         raise KVCacheOrderError(f"{told} ({called(evicting)})") from error
     if not isinstance(made, EvictionOrder):
         raise KVCacheTypeError(f"{called(evicting)} makes {show(made)}, which is no EvictionOrder")
+    made.capacity = capacity
     return OwnOrder(made)
 
 

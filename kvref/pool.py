@@ -84,7 +84,7 @@ class KVCachePool(Books[V]):
         self._busy = self._quiet = False
         self.on_evict = on_evict
         self._observed_by(Audience())
-        self._adopt({}, order_by(eviction_strategy))
+        self._adopt({}, order_by(eviction_strategy, self._pool_size))
 
     @property
     def enable_stats(self) -> bool:

@@ -28,7 +28,7 @@ from stateful_models.engines.sample import (
     whole,
 )
 from stateful_models.engines.settle import settled
-from stateful_models.scopes.scope import Bounded, Scope
+from stateful_models.scopes.scope import Bounded, Forgetting, Scope
 from stateful_models.subjects.protocol import Subject
 
 S = TypeVar("S")
@@ -131,7 +131,9 @@ def identified(
     trail = None if judge.transparent else scope.trail(step.op, step.after)
     if trail is None:
         return key, orbit
-    return (key, trail, scope.same_but_counters(before, step.after)), 1
+    same = scope.same_but_counters(before, step.after)
+    kept = scope.forgotten(before, step.after) if isinstance(scope, Forgetting) else ()
+    return (key, trail, same, kept), 1
 
 
 def remembered(scope: Scope[S, O], judge: Judge[S, O], step: Step[S, O]) -> Divergence[S, O] | None:

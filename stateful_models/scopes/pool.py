@@ -138,6 +138,15 @@ class PoolScope:
         key = op.key if isinstance(op, (Get, Set, Peek)) else None
         return type(op).__name__, position(after.pool, key)
 
+    def forgotten(self, before: PoolState, after: PoolState) -> Hashable:
+        """Notes that are others now, by place, and the memo that was, if it is another."""
+        notes = {entry.key: entry.note for entry in before.pool.entries}
+        old = [notes.get(entry.key, entry.note) for entry in after.pool.entries]
+        now = [entry.note for entry in after.pool.entries]
+        noted = tuple(old) if old != now else ()
+        memo = before.pool.memo if before.pool.memo != after.pool.memo else ()
+        return noted, memo
+
     @property
     def chosen(self) -> bool:
         return self.profile.policy.chosen

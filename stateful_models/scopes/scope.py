@@ -11,6 +11,7 @@ from stateful_models.subjects.naming import PLAIN, Naming, Values
 from stateful_models.subjects.protocol import Named, Subject
 
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 O = TypeVar("O")  # noqa: E741 - operations, as S is states
 
 Reports = frozenset[Aspect]
@@ -73,6 +74,14 @@ class Bounded(Protocol):
     @property
     def deepest(self) -> int | None:
         """The longest histories that are gone through; None: all of them."""
+
+
+@runtime_checkable
+class Forgetting(Protocol[S_contra]):
+    """A scope some of whose policies take back what they noted."""
+
+    def forgotten(self, before: S_contra, after: S_contra) -> Hashable:
+        """What a cache that does not show itself might have kept."""
 
 
 @runtime_checkable

@@ -78,7 +78,7 @@ class KVCachePool(kvref.pool.KVCachePool[V]):
                 f"eviction_strategy of pool {self._name!r} can be assigned while it is empty, and "
                 f"it holds {len(self)} entries: clear() it, or make it with {show(strategy)}"
             )
-        order = order_by(strategy)
+        order = order_by(strategy, self._pool_size)
         self._eviction_strategy = strategy
         self._adopt({}, order)
 
