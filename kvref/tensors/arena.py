@@ -60,22 +60,23 @@ class Stretch(Block):
 class Arena:
     """Room for the tokens of a search; what lies here is written once, and never moved.
 
+    Tokens first: (tokens, parts, heads, head_dim), so that a context is gathered line by line.
     S3: windows that share tokens share their places, and nobody is given a place twice.
     """
 
     def __init__(self, like: KeysValues, tokens: int) -> None:
         self._kind, self._layout = kind(like), like._layout
-        shape = (2 * len(like), 1, self._layout.heads, tokens + 1, self._layout.head_dim)
-        self._tensor = empty(shape, self._layout.dtype, self._layout.device)
-        columns(self._tensor, PADDING, PADDING + 1).zero_()
-        self._room = tokens + 1
-        self._lines = self._tensor.view(-1, self._layout.head_dim)
-        lines = torch.arange(0, len(self._lines), self._room, device=self._layout.device)
-        self._starts = lines.view(shape[0], 1, shape[2], 1)
+        parts, heads, width = 2 * len(like), self._layout.heads, self._layout.head_dim
+        shape, self._room = (tokens + 1, parts, heads, width), tokens + 1
+        self._tokens = empty(shape, self._layout.dtype, self._layout.device)
+        self._tokens.narrow(0, PADDING, 1).zero_()
+        self._lines = self._tokens.view(-1, heads * width)  # of each token, one for each part
+        self._parts = torch.arange(parts, device=self._layout.device).view(1, parts, 1)
         self._begin()
 
     def _begin(self) -> None:
-        self._home, self._used = Home(self._tensor), PADDING + 1
+        self._home = Home(self._tokens.permute(1, 2, 0, 3).unsqueeze(1))
+        self._used = PADDING + 1
         self._brought: dict[int, tuple[KeysValues, KeysValues]] = {}
 
     def vacated(self) -> bool:
@@ -133,31 +134,33 @@ class Arena:
         parts, rows, heads, new, width = tokens.shape
         place = self._used
         self._used += rows * new
-        there = columns(self._tensor, place, self._used).view(parts, heads, rows, new, width)
+        there = self._tokens.narrow(0, place, rows * new).view(rows, new, parts, heads, width)
         with durable(), torch.no_grad():
-            there.copy_(tokens.transpose(1, 2))
+            there.copy_(tokens.permute(1, 3, 0, 2, 4))
         return [Stretch(self._home, place + row * new, new) for row in range(rows)]
 
     def align(self, windows: Sequence[KeysValues], into: BatchBuffer, new: int) -> Aligned:
         """As `align`, of windows that lie here, with room for so many tokens more."""
         lengths = tuple([one._tokens for one in windows])
         width = max(lengths)
-        most = min(width + new, into.layout.max_tokens)
-        block = into.rewritten(len(windows), most)
-        places = [place for one in windows for place in self._places(one, width, most)]
+        block = into.rewritten(len(windows), min(width + new, into.layout.max_tokens), first=True)
+        rows = [self._places(one, width) for one in windows]
+        places = [place for column in zip(*rows, strict=True) for place in column]
         there = on(torch.tensor(places, device="cpu"), self._layout.device)
-        lines = self._starts + there.view(1, len(windows), 1, most)
+        parts = self._tokens.shape[1]
+        lines = there.view(width, 1, len(windows)) * parts + self._parts
         with durable(), torch.no_grad():
-            target = block.tensor.view(-1, self._layout.head_dim)
-            torch.index_select(self._lines, 0, lines.view(-1), out=target)
+            target = columns(block.tensor, 0, width).permute(3, 0, 1, 2, 4)
+            torch.index_select(
+                self._lines, 0, lines.view(-1), out=target.view(-1, self._lines.shape[1])
+            )
         return Aligned(into.batch(block, width), lengths)
 
     @staticmethod
-    def _places(window: KeysValues, width: int, most: int) -> list[int]:
-        """Of a window's tokens, right aligned in `width`; then room up to `most`."""
+    def _places(window: KeysValues, width: int) -> list[int]:
+        """Of a window's tokens, right aligned in `width`."""
         places = [PADDING] * (width - window._tokens)
         for span in window._held.spans:
             start = span.block.place
             places.extend(range(start + span.start, start + span.stop))
-        places.extend([PADDING] * (most - width))
         return places

@@ -76,12 +76,16 @@ class BatchBuffer:
         """Whether any of a window's tokens lie in this buffer, and would be overwritten."""
         return any(same_memory(tensor, self._tensor) for tensor in window._tensors())
 
-    def rewritten(self, rows: int, tokens: int) -> Block:
-        """Dense storage for so many; whatever was aligned here before has other contents now."""
+    def rewritten(self, rows: int, tokens: int, *, first: bool = False) -> Block:
+        """Dense storage for so many, tokens `first` or next to last; whatever was aligned here
+        before has other contents now."""
         for block in self._given:
             block.rewritten()
-        shape = (2 * self.num_layers, rows, self.layout.heads, tokens, self.layout.head_dim)
-        made = Block(self._tensor.view(-1).narrow(0, 0, math.prod(shape)).view(shape), self._tensor)
+        parts, heads, width = 2 * self.num_layers, self.layout.heads, self.layout.head_dim
+        shape = (tokens, parts, rows, heads) if first else (parts, rows, heads, tokens)
+        size = math.prod(shape) * width
+        dense = self._tensor.view(-1).narrow(0, 0, size).view(*shape, width)
+        made = Block(dense.permute(1, 2, 3, 0, 4) if first else dense, self._tensor)
         self._given.add(made)
         return made
 
