@@ -146,7 +146,7 @@ class Arena:
         block = into.rewritten(len(windows), min(width + new, into.layout.max_tokens), first=True)
         rows = [self._places(one, width) for one in windows]
         places = [place for column in zip(*rows, strict=True) for place in column]
-        there = on(torch.tensor(places, device="cpu"), self._layout.device)
+        there = on(torch.tensor(places, dtype=torch.int64, device="cpu"), self._layout.device)
         parts = self._tokens.shape[1]
         lines = there.view(width, 1, len(windows)) * parts + self._parts
         with durable(), torch.no_grad():

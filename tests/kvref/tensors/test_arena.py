@@ -25,7 +25,7 @@ def rooms(windows: list[KeysValues]) -> BatchBuffer:
     return BatchBuffer.for_windows(windows, CAPACITY)
 
 
-@pytest.mark.parametrize("sizes", [(2, 2), (1, 4), (4, 3, 1), (0, 2)], ids=str)
+@pytest.mark.parametrize("sizes", [(2, 2), (1, 4), (4, 3, 1), (0, 2), (0, 0)], ids=str)
 def test_contexts_gathered_are_contexts_aligned(sizes: tuple[int, ...]) -> None:
     windows = [sealed(size, seed) for seed, size in enumerate(sizes)]
     arena = Arena(windows[0], sum(sizes))
