@@ -168,11 +168,14 @@ class KVCacheManager(Generic[V]):
 
     def _recur_pool(self, env_id: SupportsIndex | None) -> KVCachePool[V]:
         if env_id is not None:
-            env = as_env(env_id, self._env_num)
-            return self._recur_pools[env if self._recur_scope is RecurScope.PER_ENV else 0]
+            return self._recur_of(as_env(env_id, self._env_num))
         if self._recur_scope is RecurScope.PER_ENV:
             raise KVCacheValueError("each environment has its own recur pool: env_id, not None")
         return self._recur_pools[0]
+
+    def _recur_of(self, env: int) -> KVCachePool[V]:
+        """Where an environment that there is stores recurrent entries."""
+        return self._recur_pools[env if self._recur_scope is RecurScope.PER_ENV else 0]
 
     def _init_pool(self, env_id: SupportsIndex) -> KVCachePool[V]:
         return self._init_pools[as_env(env_id, self._env_num)]
@@ -230,11 +233,11 @@ class KVCacheManager(Generic[V]):
     def _sought(self, env: int, key: int) -> tuple[V | None, V | None]:
         """What init holds and, if nothing, what recur holds; nothing is counted or refreshed."""
         init = self._init_pools[env]._find(key)
-        return init, self._recur_pool(env)._find(key) if init is None else None
+        return init, self._recur_of(env)._find(key) if init is None else None
 
     def _met(self, env: int, key: int, init: V | None, recur: V | None) -> None:
         """What a lookup does with what it found: count, refresh, tell."""
-        first, second = self._init_pools[env], self._recur_pool(env)
+        first, second = self._init_pools[env], self._recur_of(env)
         if first._quiet or (init is None and second._quiet):
             return  # asked by an `on_evict` of that pool, which may only look
         held = self._audience.hold()  # what an observer does comes after the whole of it

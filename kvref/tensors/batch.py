@@ -1,9 +1,11 @@
 """Windows of unequal length side by side in one batch, and back."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final, NamedTuple, SupportsIndex
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -49,7 +51,8 @@ class BatchBuffer:
         self.num_layers = layers
         shape = (2 * layers, *layout.whole)
         self._tensor = empty(shape, layout.dtype, layout.device)
-        self._blocks: dict[int, Block] = {}
+        self._given = WeakSet[Block]()
+        self._layouts: dict[int, Layout] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
         """A copy is room of its own, with nothing in it yet."""
@@ -63,21 +66,36 @@ class BatchBuffer:
         made._begin(replace(first._now(), samples=samples, max_tokens=tokens), len(first))
         return made
 
-    def rows(self, rows: int) -> Block:
-        """The storage of the first so many rows; the same one every time."""
-        block = self._blocks.get(rows)
-        if block is None:
-            block = self._blocks[rows] = Block(self._tensor.narrow(1, 0, rows), self._tensor)
-        return block
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Of the windows that fit into it; see `kind`."""
+        room = self.layout
+        return self.num_layers, room.heads, room.head_dim, room.dtype, room.device
 
     def holds(self, window: KeysValues) -> bool:
         """Whether any of a window's tokens lie in this buffer, and would be overwritten."""
         return any(same_memory(tensor, self._tensor) for tensor in window._tensors())
 
-    def rewritten(self) -> None:
-        """Whatever was aligned into this buffer before has other contents now."""
-        for block in self._blocks.values():
+    def rewritten(self, rows: int, tokens: int, *, first: bool = False) -> Block:
+        """Dense storage for so many, tokens `first` or next to last; whatever was aligned here
+        before has other contents now."""
+        for block in self._given:
             block.rewritten()
+        parts, heads, width = 2 * self.num_layers, self.layout.heads, self.layout.head_dim
+        shape = (tokens, parts, rows, heads) if first else (parts, rows, heads, tokens)
+        size = math.prod(shape) * width
+        dense = self._tensor.view(-1).narrow(0, 0, size).view(*shape, width)
+        made = Block(dense.permute(1, 2, 3, 0, 4) if first else dense, self._tensor)
+        self._given.add(made)
+        return made
+
+    def batch(self, block: Block, width: int) -> KeysValues:
+        """A window of a block's rows, and its first so many tokens."""
+        rows = block.tensor.shape[1]
+        layout = self._layouts.get(rows)
+        if layout is None:
+            layout = self._layouts[rows] = replace(self.layout, samples=rows)
+        return KeysValues._of(layout, self.num_layers, Held((), block, width, 0))
 
 
 def _buffer(layout: Layout, layers: int) -> BatchBuffer:
@@ -108,14 +126,11 @@ def align(windows: Iterable[KeysValues], into: BatchBuffer | None = None) -> Ali
     _fits(windows[0], into, len(lengths), width)
     if any(into.holds(window) for window in windows):
         raise KVCacheValueError("a window to align lies in the buffer itself: clone() it first")
-    block = into.rows(len(lengths))
-    into.rewritten()
+    block = into.rewritten(len(lengths), into.layout.max_tokens)
     if width:
         with durable(), torch.no_grad():
             _copy(windows, width, columns(block.tensor, 0, width))
-    held = Held((), block, width, 0)
-    made = replace(into.layout, samples=len(lengths))
-    return Aligned(KeysValues._of(made, into.num_layers, held), lengths)
+    return Aligned(into.batch(block, width), lengths)
 
 
 def _copy(windows: Sequence[KeysValues], width: int, target: Tensor) -> None:
@@ -196,9 +211,11 @@ def attention_mask(
     place = torch.device("cpu") if device is None else as_device(device)
     padding = on(torch.tensor([columns - count for count in counts], device="cpu"), place)
     column = torch.arange(columns + fresh, device=place)
+    visible = column >= padding.view(-1, 1, 1, 1)
+    if fresh == 1:  # which comes after all others
+        return visible
     query = column.narrow(0, columns, fresh)
-    visible = column >= padding.view(-1, 1, 1)
-    return (visible & (column <= query.view(1, -1, 1))).unsqueeze(1)
+    return visible & (column <= query.view(1, 1, -1, 1))
 
 
 MOST_TOKENS: Final = 1 << 31
@@ -217,7 +234,7 @@ def _compatible(windows: Sequence[KeysValues]) -> list[tuple[int, int, int, int]
 
 def require_alike(windows: Sequence[KeysValues]) -> None:
     """Windows that could stand side by side in one batch."""
-    kinds = [_kind(window) for window in windows]
+    kinds = [kind(window) for window in windows]
     for place, (before, now) in enumerate(pairwise(kinds)):
         if before != now:
             one, other = windows[place], windows[place + 1]
@@ -227,15 +244,15 @@ def require_alike(windows: Sequence[KeysValues]) -> None:
             )
 
 
-def _kind(window: KeysValues) -> tuple[object, ...]:
+def kind(window: KeysValues) -> tuple[object, ...]:
+    """What windows in one batch have in common."""
     layout = window._layout
     return len(window), layout.heads, layout.head_dim, layout.dtype, layout.device
 
 
 def _fits(window: KeysValues, into: BatchBuffer, rows: int, width: int) -> None:
     room = into.layout
-    kind = into.num_layers, room.heads, room.head_dim, room.dtype, room.device
-    if kind != _kind(window) or rows > room.samples or width > room.max_tokens:
+    if into.kind != kind(window) or rows > room.samples or width > room.max_tokens:
         raise KVCacheValueError(
             f"{rows} rows of {width} tokens like {window!r} do not fit into a buffer for "
             f"{into.num_layers} layers of {room}"

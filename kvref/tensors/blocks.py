@@ -87,14 +87,33 @@ class Block:
     one part is told from a write through another; torch counts versions per tensor family.
     """
 
-    __slots__ = ("__weakref__", "_parts", "_rewritten", "lender", "tensor")
+    __slots__ = ("__weakref__", "_parts", "_rewritten", "_tensor", "home", "lender", "place")
+
+    home: object
+    """The search whose storage it lies in, from `place` on; None if it is alone."""
 
     def __init__(self, tensor: Tensor, lender: Tensor | None = None) -> None:
         """`lender`: the buffer's tensor if this is a part of it, and will be written again."""
-        self.tensor = tensor
+        self._tensor: Tensor | None = tensor
         self.lender = lender
+        self.home, self.place = None, 0
         self._parts: dict[int, Tensor] = {}
         self._rewritten = 0
+
+    @property
+    def tensor(self) -> Tensor:
+        """(parts, samples, heads, tokens, head_dim)."""
+        assert self._tensor is not None
+        return self._tensor
+
+    @property
+    def whole(self) -> Tensor:
+        """What it lies in, or itself."""
+        return self.tensor
+
+    @property
+    def tokens(self) -> int:
+        return self.tensor.shape[3]
 
     def __reduce__(self) -> tuple[Callable[[Tensor], "Block"], tuple[Tensor]]:
         """A copy has one tensor too, and its parts are views of that one."""
@@ -111,7 +130,8 @@ class Block:
     def version(self, part: int) -> int:
         """How often the part was written: through `part()`, by whomever, or with all others."""
         found = self._parts.get(part)
-        whole = 0 if self.tensor.is_inference() else self.tensor._version
+        tensor = self._tensor
+        whole = 0 if tensor is None or tensor.is_inference() else tensor._version
         return self._rewritten + whole + (0 if found is None else found._version)
 
     def rewritten(self) -> None:
@@ -130,14 +150,13 @@ def _made_again(tensor: Tensor) -> Block:
 class Span:
     """Tokens `start` to `stop` of a block that nobody writes any more."""
 
-    __slots__ = ("_spacious", "block", "start", "stop", "tensor")
+    __slots__ = ("_spacious", "_tensor", "block", "start", "stop")
 
     def __init__(self, block: Block, start: int, stop: int) -> None:
         self.block = block
         self.start = start
         self.stop = stop
-        whole = start == 0 and stop == block.tensor.shape[3]
-        self.tensor = block.tensor if whole else columns(block.tensor, start, stop)
+        self._tensor: Tensor | None = None
         self._spacious: bool | None = None
 
     def __reduce__(self) -> tuple[type["Span"], tuple[Block, int, int]]:
@@ -147,8 +166,22 @@ class Span:
         return self.stop - self.start
 
     @property
+    def tensor(self) -> Tensor:
+        """(parts, samples, heads, tokens, head_dim), made when first asked for."""
+        if self._tensor is None:
+            whole = self.start == 0 and self.stop == self.block.tokens
+            tensor = self.block.tensor
+            self._tensor = tensor if whole else columns(tensor, self.start, self.stop)
+        return self._tensor
+
+    @property
     def spacious(self) -> bool:
-        """Most of the storage is not the span's, or it is only lent: found out once."""
+        """Most of the storage is not the span's, or it is only lent: found out once.
+
+        What lies in a search's storage is counted with all that lies there.
+        """
+        if self.block.home is not None:
+            return False
         if self._spacious is None:
             whole = self.block.tensor
             bytes_held = whole.untyped_storage().nbytes() * whole.shape[3]
@@ -170,12 +203,17 @@ def alone(span: Span) -> Span:
 
 
 def compact(spans: Spans) -> Spans:
-    """The same tokens, keeping no more than twice their storage alive."""
+    """The same tokens, keeping no more than twice their storage alive, or their search's."""
     return tuple([alone(span) if span.spacious else span for span in spans])
 
 
+def apart(spans: Spans) -> Spans:
+    """The same tokens, keeping no more than twice their storage alive."""
+    return tuple([alone(s) if s.spacious or s.block.home is not None else s for s in spans])
+
+
 def length(spans: Spans) -> int:
-    return sum(span.stop - span.start for span in spans)
+    return sum([span.stop - span.start for span in spans])
 
 
 def without_oldest(spans: Spans, tokens: int) -> tuple[Spans, int]:

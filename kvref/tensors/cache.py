@@ -99,7 +99,7 @@ class Cache:
     @property
     def size(self) -> int:
         """How many tokens are there."""
-        return length(self._spans) + self._size
+        return length(self._spans) + self._size if self._spans else self._size
 
     @property
     def max_tokens(self) -> int:
@@ -148,19 +148,19 @@ class Cache:
             raise KVCacheTypeError(f"{name} must be a tensor, not {show(x)}")
         if x.layout is not torch.strided or x.is_nested:
             raise KVCacheTypeError(f"{name} must be a dense tensor, not {x.layout}")
-        samples, heads, _, width = self.shape
-        shape = tuple(x.shape)
-        if len(shape) != 4 or (shape[0], shape[1], shape[3]) != (samples, heads, width):
-            expected = f"({samples}, {heads}, new tokens, {width})"
+        here, shape = self._layout, tuple(x.shape)
+        like = here.samples, here.heads, here.head_dim
+        if len(shape) != 4 or (shape[0], shape[1], shape[3]) != like:
+            expected = f"({here.samples}, {here.heads}, new tokens, {here.head_dim})"
             raise KVCacheValueError(f"{name} must have shape {expected}, not {shape}")
-        if shape[2] > self.max_tokens:
+        if shape[2] > here.max_tokens:
             raise KVCacheValueError(
-                f"{name} has {shape[2]} tokens; the window holds {self.max_tokens}"
+                f"{name} has {shape[2]} tokens; the window holds {here.max_tokens}"
             )
-        if x.dtype != self.dtype:
-            raise KVCacheTypeError(f"{name} must be {self.dtype}, not {x.dtype}")
-        if x.device != self.device:
-            raise KVCacheValueError(f"{name} must be on {self.device}, not on {x.device}")
+        if x.dtype != here.dtype:
+            raise KVCacheTypeError(f"{name} must be {here.dtype}, not {x.dtype}")
+        if x.device != here.device:
+            raise KVCacheValueError(f"{name} must be on {here.device}, not on {x.device}")
 
     def _writable(self) -> None:
         if self._sealed:
@@ -234,7 +234,8 @@ class Cache:
             own = self._block.version(self._part)
         else:
             own = 0 if self._own is None else self._own._version
-        return self._writes + own + sum(span.block.version(self._part) for span in self._spans)
+        shared = sum([span.block.version(self._part) for span in self._spans]) if self._spans else 0
+        return self._writes + own + shared
 
     def _edits(self) -> int:
         """How often tokens that were there were written: every write but the appending ones."""

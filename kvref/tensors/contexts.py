@@ -20,9 +20,11 @@ from kvref.errors import (
     show,
 )
 from kvref.manager import KVCacheManager
+from kvref.ownership import COPYING
 from kvref.pool import KVCachePool
 from kvref.sizing import RecurScope
-from kvref.tensors.batch import BatchBuffer, require_alike
+from kvref.tensors.arena import Arena
+from kvref.tensors.batch import BatchBuffer, kind, require_alike
 from kvref.tensors.blocks import joined, without_oldest
 from kvref.tensors.handles import Handles
 from kvref.tensors.keys_values import KeysValues
@@ -89,6 +91,9 @@ class Entry(NamedTuple):
     window: KeysValues
 
 
+MOST_AT_FIRST: Final = 4096
+"""Tokens that a search's storage has room for as it begins."""
+
 _CLAIMS: Final[WeakKeyDictionary[KVCacheManager[KeysValues], "weak[Contexts]"]] = (
     WeakKeyDictionary()
 )
@@ -124,6 +129,11 @@ class Contexts:
         self.handles, self.grouped, self.positions = handles, grouped, positions
         self.in_use = False
         self._buffers: dict[int, BatchBuffer] = {}
+        self._arena: Arena | None = None
+        self._before: Arena | None = None
+        pools = manager.recur_pools
+        self._shared = pools[0].ownership not in COPYING
+        self._most = min(MOST_AT_FIRST, self.new * sum([pool.pool_size for pool in pools]))
 
     def acting_for(self, node: Node) -> AbstractContextManager[None]:
         """A block that is for this node, where a recording asks for whom."""
@@ -216,13 +226,13 @@ class Contexts:
         """A window's newest tokens, to be read: as many as leave room for `new` more."""
         layout, size = window._now(), window.size
         dropped = drop(self.length, size, new)
-        if window.sealed and not dropped and layout.max_tokens == self.length:
+        if window._sealed and not dropped and layout.max_tokens == self.length:
             return window
         spans, _ = without_oldest(window._as_spans(), dropped)
         held = Held(spans, None, 0, window.first + dropped)
         if layout.max_tokens != self.length:
             layout = replace(layout, max_tokens=self.length)
-        return KeysValues._of(layout, len(window), held, sealed=True)
+        return KeysValues._of(layout, len(window), held, True, size - dropped)
 
     def kept(self, window: KeysValues) -> KeysValues:
         """What is stored of a rebuilt window: itself if it is sealed, else a copy.
@@ -241,6 +251,8 @@ class Contexts:
         self, pools: Sequence[WindowPool], keys: Sequence[int], windows: Sequence[KeysValues]
     ) -> None:
         """Rows that one key stands for in one pool must hold the same."""
+        if len(set(keys)) == len(keys):
+            return
         first: dict[tuple[str, int], tuple[int, KeysValues]] = {}
         for row, (pool, key, window) in enumerate(zip(pools, keys, windows, strict=True)):
             before, other = first.setdefault((pool.name, key), (row, window))
@@ -252,6 +264,8 @@ class Contexts:
 
     def require_room(self, rows: Sequence[tuple[WindowPool, int]]) -> None:
         """One call must not push out what it stores itself (S1)."""
+        if all(len(rows) <= pool._pool_size for pool, _ in rows):
+            return
         for pool in {pool.name: pool for pool, _ in rows}.values():
             count = len({key for other, key in rows if other is pool})
             if count > pool.pool_size:
@@ -259,13 +273,31 @@ class Contexts:
                     f"{count} rows at once do not fit into pool {pool.name!r} of {pool.pool_size}"
                 )
 
+    def arena_for(self, windows: Sequence[KeysValues]) -> Arena | None:
+        """Where these contexts will lie, all sealed; None where every set copies anyway.
+
+        One that is full stays with the windows that lie there, and the next is twice as large.
+        """
+        if not self._shared:
+            return None
+        before, self._before = self._before, None
+        if before is not None and before.vacated():
+            self._arena = before
+        if self._arena is None or not self._arena.takes(windows):
+            most = self._most if self._arena is None else 2 * self._arena.tokens
+            roots = sum([max(one.size, self.length) for one in windows])
+            self._arena = Arena(windows[0], max(most, len(windows) * self.new) + roots)
+        return self._arena if self._arena.takes(windows) else None
+
+    def search_ends(self) -> None:
+        """What lies in its arena goes with the windows that lie there; then it may serve again."""
+        self._before, self._arena = self._arena, None
+
     def buffer_for(self, windows: Sequence[KeysValues], place: int = 0) -> BatchBuffer:
         """The `place`-th working batch's room, made anew only when it has become too small."""
-        rows, buffer = len(windows), self._buffers.get(place)
-        if buffer is not None and buffer.num_layers == len(windows[0]):
-            samples = max(rows, buffer.layout.samples)
-            like = replace(windows[0]._now(), samples=samples, max_tokens=self.length)
-            if like == buffer.layout:
-                return buffer
+        buffer = self._buffers.get(place)
+        fits = buffer is not None and len(windows) <= buffer.layout.samples
+        if buffer is not None and fits and kind(windows[0]) == buffer.kind:
+            return buffer
         self._buffers[place] = BatchBuffer.for_windows(windows, self.length)
         return self._buffers[place]

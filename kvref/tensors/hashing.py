@@ -30,11 +30,13 @@ def _flat(latent: Tensor) -> memoryview:
     if latent.layout is not torch.strided or latent.is_quantized or latent.is_meta:
         told = f"{latent.layout}, {latent.dtype}, {latent.device}"
         raise KVCacheTypeError(f"cannot hash a tensor ({told}): it has no plain bytes")
-    with torch.no_grad():
-        plain = latent.detach().resolve_conj().resolve_neg().cpu().contiguous()
-        if plain.numel() == 1:  # contiguous whatever its stride, and then no view of its bytes
-            plain = plain.clone(memory_format=torch.contiguous_format)
-        flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
+    plain = latent.detach()
+    if plain.is_conj() or plain.is_neg():
+        plain = plain.resolve_conj().resolve_neg()
+    plain = plain.cpu().contiguous()
+    if plain.numel() == 1:  # contiguous whatever its stride, and then no view of its bytes
+        plain = plain.clone(memory_format=torch.contiguous_format)
+    flat: SupportsBuffer = plain.reshape(-1).view(torch.uint8).numpy()  # type: ignore[assignment]  # numpy tells of it from Python 3.12 on
     return memoryview(flat)
 
 

@@ -1,5 +1,6 @@
 """The K and V of every layer for one batch of samples: what a cache stores."""
 
+from operator import is_
 from typing import SupportsIndex
 
 import torch
@@ -12,6 +13,7 @@ from kvref.tensors.blocks import (
     Span,
     Spans,
     alone,
+    apart,
     columns,
     compact,
     durable,
@@ -67,9 +69,16 @@ class KeysValues(Layers):
         self._begin(made, layers, Held((), block, 0, start))
 
     @classmethod
-    def _of(cls, layout: Layout, layers: int, held: Held, sealed: bool = False) -> "KeysValues":
+    def _of(
+        cls,
+        layout: Layout,
+        layers: int,
+        held: Held,
+        sealed: bool = False,
+        tokens: int | None = None,
+    ) -> "KeysValues":
         made = cls.__new__(cls)
-        made._begin(layout, layers, held, sealed)
+        made._begin(layout, layers, held, sealed, tokens)
         return made
 
     @property
@@ -105,9 +114,10 @@ class KeysValues(Layers):
         if self._sealed:
             return
         spans, first = self._as_spans(), self.first
-        if any(span.spacious for span in spans):
+        kept = apart(spans)
+        if not all(map(is_, kept, spans)):
             self._every_layer()  # whose parts go on counting where they are
-            spans = compact(spans)
+            spans = kept
         if self._layers is not None and any(p.get().requires_grad for p in self._parts()):
             spans = tuple([alone(span) for span in spans])
         if self._layers is not None:
@@ -156,22 +166,26 @@ class KeysValues(Layers):
             )
         if not self._sealed:
             raise SealedError(f"{self!r} is not sealed: update() it")
-        return self._extended(owned(tokens.detach()))
+        return self._extended(Block(owned(tokens.detach())))
 
-    def _extended(self, tokens: Tensor) -> "KeysValues":
-        """`extended`, by tokens that are known to be right, in a storage of their own."""
-        new = tokens.shape[3]
-        dropped = drop(self.max_tokens, self.size, new)
-        spans, _ = without_oldest(self._held.spans, dropped)
-        added = Span(Block(tokens), 0, new)
-        held = Held((*compact(spans), added), None, 0, self.first + dropped)
-        return KeysValues._of(self._layout, len(self), held, sealed=True)
+    def _extended(self, block: Block) -> "KeysValues":
+        """`extended`, by a block of tokens that are known to be right, and nobody else's."""
+        new, spans = block.tokens, self._held.spans
+        dropped = drop(self._layout.max_tokens, self._tokens, new)
+        if dropped:
+            spans, _ = without_oldest(spans, dropped)
+        if block.home is None:
+            spans = compact(spans)
+        held = Held((*spans, Span(block, 0, new)), None, 0, self._held.first + dropped)
+        tokens = self._tokens - dropped + new
+        return KeysValues._of(self._layout, self._num_layers, held, True, tokens)
 
     def compacted(self) -> "KeysValues":
         """This sealed window, keeping at most twice the storage of its tokens alive."""
-        if not any(span.spacious for span in self._held.spans):
+        spans = apart(self._held.spans)
+        if all(map(is_, spans, self._held.spans)):
             return self
-        held = self._held._replace(spans=compact(self._held.spans))
+        held = self._held._replace(spans=spans)
         return KeysValues._of(self._layout, len(self), held, sealed=True)
 
     def retire(self) -> None:
@@ -237,9 +251,9 @@ class KeysValues(Layers):
         if self._layers is None or self._sealed:
             spans, block, _, _ = self._held
             blocks = [span.block for span in spans] + ([] if block is None else [block])
-            return tuple([one.tensor for one in blocks])
+            return tuple([one.whole for one in blocks])
         parts = self._parts()
-        shared = [span.block.tensor for part in parts for span in part._spans]
+        shared = [span.block.whole for part in parts for span in part._spans]
         return (*shared, *(part._own for part in parts if part._own is not None))
 
     def fingerprint(self) -> int:

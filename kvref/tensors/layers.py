@@ -17,16 +17,24 @@ from kvref.tensors.layout import Held, Layout
 class Layers:
     """A sequence of `KVCache`, one a layer, made when first asked for."""
 
-    def _begin(self, layout: Layout, layers: int, held: Held, sealed: bool = False) -> None:
+    def _begin(
+        self,
+        layout: Layout,
+        layers: int,
+        held: Held,
+        sealed: bool = False,
+        tokens: int | None = None,
+    ) -> None:
         self._layout = layout
         self._num_layers = layers
         self._layers: tuple[KVCache, ...] | None = None
         self._sealed = sealed
-        self._hold(held)
+        self._hold(held, tokens)
 
-    def _hold(self, held: Held) -> None:
+    def _hold(self, held: Held, tokens: int | None = None) -> None:
         """This from here on; its tokens are counted once, for they are asked for often."""
-        self._held, self._tokens = held, length(held.spans) + held.size
+        self._held = held
+        self._tokens = length(held.spans) + held.size if tokens is None else tokens
 
     def _every_layer(self) -> tuple[KVCache, ...]:
         """The layers, made when first asked for: most stored windows are never looked into."""
@@ -75,11 +83,15 @@ class Layers:
     @property
     def size(self) -> int:
         """How many tokens each layer holds; raises `UnevenError` if they are out of step (W4)."""
+        if self._layers is None or self._sealed:
+            return self._tokens
         return self._in_step()[0]
 
     @property
     def first(self) -> int:
         """W6: how many tokens were dropped, the index of the oldest that is still there."""
+        if self._layers is None or self._sealed:
+            return self._held.first
         return self._in_step()[1]
 
     @property

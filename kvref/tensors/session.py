@@ -119,6 +119,7 @@ class SearchSession:
         self._contexts.refuse_if_open()
         self._contexts.claim()
         clear_together((*self.manager.init_pools, *self.manager.recur_pools))
+        self._contexts.search_ends()
         self._contexts.let_go()
 
     def begin(
@@ -189,6 +190,7 @@ class SearchSession:
                 with contexts.acting_for(node):
                     pool.get(key)
             manager.clear_recur_cache()
+            contexts.search_ends()
             made_for = zip(missing, rebuilt, strict=True)
             contexts.store([Entry(*rows[row], nodes[row], window) for row, window in made_for])
             held = zip(rows, nodes, found, strict=True)
@@ -257,6 +259,7 @@ class SearchSession:
         self._contexts.refuse_if_open()
         self._contexts.claim()
         clear_together((*self.manager.init_pools, *self.manager.recur_pools))
+        self._contexts.search_ends()
         self._naming.version += 1
         self._contexts.handles.forget(self.manager.pools)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from kvref.arguments import as_tuple
 from kvref.errors import KVCacheValueError
 from kvref.ownership import COPYING
+from kvref.tensors.arena import Arena
 from kvref.tensors.blocks import durable, on
 from kvref.tensors.contexts import Contexts, Entry, Source, WindowPool
 from kvref.tensors.keys_values import KeysValues
@@ -53,6 +54,9 @@ class Step:
         self.env_ids = tuple([one.env_id for one in nodes])
         self._keys = contexts.handles.keys(nodes)
         self._recurrent = recurrent
+        manager = contexts.manager
+        home = manager._recur_of if recurrent else manager._init_pools.__getitem__
+        self._homes = [home(env) for env in self.env_ids]
         self._children: tuple[Node, ...] | None = None
         self._parents = nodes
 
@@ -60,7 +64,7 @@ class Step:
         contexts = self.contexts
         contexts.claim()
         contexts.refuse_if_open()
-        contexts.require_room(list(zip(self._homes(), range(len(self.env_ids)), strict=True)))
+        contexts.require_room(list(zip(self._homes, range(len(self.env_ids)), strict=True)))
         contexts.in_use = True
         try:
             self._begin()
@@ -86,16 +90,22 @@ class Step:
         for parent in parents:
             if parent.num_samples != 1:
                 raise KVCacheValueError(f"a context must have one sample: {parent!r}")
+        sharing = [one.sealed for one in parents]
+        arena = contexts.arena_for(parents) if self._recurrent and all(sharing) else None
+        if arena is not None:
+            parents = [arena.bring(one) for one in parents]
         fitting = [contexts.fitting(one, contexts.new) for one in parents]
         self.firsts = tuple(parent.first for parent in fitting)
         self.lengths = tuple(parent.size for parent in fitting)
-        self.groups = self._grouped(fitting, [one.sealed for one in parents])
+        self.groups = self._grouped(fitting, sharing, arena)
         self._rebase([made.first - was.first for made, was in zip(fitting, parents, strict=True)])
         self._children = None
         self._parents = contexts.handles.as_stored(
             self.nodes, self._keys, [init for init, _ in sought]
         )
-        self.sources = tuple([self._met(row, *pair) for row, pair in enumerate(self._sought())])
+        if missing or contexts.positions[1] is not None:  # whoever was called may have stored more
+            sought = self._sought()
+        self.sources = tuple([self._met(row, *pair) for row, pair in enumerate(sought)])
 
     def __exit__(
         self,
@@ -111,7 +121,9 @@ class Step:
             for group in self.groups:
                 group.retire()
 
-    def _grouped(self, parents: list[KeysValues], sharing: list[bool]) -> tuple[Working, ...]:
+    def _grouped(
+        self, parents: list[KeysValues], sharing: list[bool], arena: Arena | None
+    ) -> tuple[Working, ...]:
         """All rows together; apart where that is asked for, those of each length."""
         every = [list(range(len(parents)))]
         rows = by_length(self.lengths) if self.contexts.grouped else every
@@ -122,6 +134,8 @@ class Step:
                     [parents[row] for row in some],
                     [sharing[row] for row in some],
                     self.contexts.buffer_for([parents[row] for row in some], place),
+                    self.contexts.new,
+                    arena,
                 )
                 for place, some in enumerate(rows)
             ]
@@ -138,12 +152,6 @@ class Step:
                 lost = on(torch.tensor(group.dropped, device="cpu"), group.keys_values.device)
                 on_drop(group, lost)
                 group.require_untouched_size()
-
-    def _homes(self) -> list[WindowPool]:
-        """The pool that each row's child is stored in."""
-        manager = self.contexts.manager
-        pools = manager._recur_pool if self._recurrent else manager._init_pool
-        return [pools(env) for env in self.env_ids]
 
     def _asked(self, row: int) -> WindowPool:
         return self.contexts.manager.init_pools[self.env_ids[row]]
@@ -228,7 +236,7 @@ class Step:
         keys = self.contexts.handles.keys(children)
         self.contexts.handles.require_same_making(children, keys)
         windows = self._windows(new)
-        homes = self._homes()
+        homes = self._homes
         self.contexts.require_one_history(homes, keys, windows)
         with self._together(homes):
             self.contexts.store(list(map(Entry, homes, keys, children, windows)))
@@ -244,7 +252,7 @@ class Step:
         may_fail = [
             pool
             for pool in homes
-            if pool.on_evict or pool.ownership in COPYING or len(pool) == pool.pool_size
+            if pool._on_evict or pool._ownership in COPYING or len(pool) == pool._pool_size
         ]
         return all_or_nothing({pool.name: pool for pool in homes}.values() if may_fail else ())
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from kvref.arguments import as_count
 from kvref.errors import KVCacheValueError, show
+from kvref.tensors.arena import Arena
 from kvref.tensors.batch import MOST_TOKENS, BatchBuffer, align, attention_mask, taken
-from kvref.tensors.blocks import Block, columns, joined, on
+from kvref.tensors.blocks import Block, Span, columns, joined, on
 from kvref.tensors.keys_values import KeysValues
 from kvref.tensors.layout import Held
 from kvref.tensors.nodes import Node
@@ -47,11 +48,16 @@ class Working:
         parents: Sequence[KeysValues],
         sharing: Sequence[bool],
         buffer: BatchBuffer,
+        new: int,
+        arena: Arena | None = None,
     ) -> None:
+        """`new`: how many tokens the model appends; `arena`: where all parents lie, if any."""
         self.rows = tuple(rows)
-        self._parents, self._sharing = parents, sharing
+        self._parents, self._sharing, self._arena = parents, sharing, arena
         self.firsts = tuple([parent.first for parent in parents])
-        self._batch, self.lengths = align(parents, buffer)
+        self._batch, self.lengths = (
+            align(parents, buffer) if arena is None else arena.align(parents, buffer, new)
+        )
         self.keys_values = self._batch
         self._width = max(self.lengths)
         self._edits, self._written = self._batch.edits(), False
@@ -96,7 +102,17 @@ class Working:
             )
         (joint,) = self.keys_values.pieces()
         self._written = self.keys_values is not self._batch or self._batch.edits() != self._edits
-        return [self._child(row, joint, new) for row in range(len(self.rows))]
+        rows, arena = range(len(self.rows)), self._arena
+        if arena is not None and not self._written and arena.room >= len(rows) * new:
+            blocks = arena.add(columns(joint, self._width, joint.shape[3]))
+            return [one._extended(block) for one, block in zip(self._parents, blocks, strict=True)]
+        return [self._child(row, joint, new) for row in rows]
+
+    def _copied(self, joint: Tensor, row: int, start: int) -> Block:
+        """One row's tokens from `start` on, where its search's lie if there is room."""
+        if self._arena is not None and self._arena.room >= joint.shape[3] - start:
+            return self._arena.add(columns(joint.narrow(1, row, 1), start, joint.shape[3]))[0]
+        return Block(taken(joint, row, start))
 
     def retire(self) -> None:
         """Its storage is the next step's."""
@@ -110,8 +126,11 @@ class Working:
         """
         parent, size = self._parents[row], self.lengths[row] + new
         if self._sharing[row] and not self._edited(row, joint, joint.shape[3] - size):
-            return parent._extended(taken(joint, row, self._width))
-        block = Block(taken(joint, row, joint.shape[3] - size))
+            return parent._extended(self._copied(joint, row, self._width))
+        block = self._copied(joint, row, joint.shape[3] - size)
+        if block.home is not None:
+            held = Held((Span(block, 0, size),), None, 0, parent.first)
+            return KeysValues._of(parent._layout, len(parent), held, sealed=True)
         held = Held((), block, size, parent.first)
         return KeysValues._of(parent._layout, len(parent), held)
 

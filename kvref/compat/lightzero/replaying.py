@@ -58,11 +58,12 @@ class Model:
         self.model = model
         self.rotary = bool(model.config.rotary_emb)
         self.reach = model.num_layers * model.context_length // 2 + 1
-        self.dtype = next(iter(model.parameters())).dtype
+        self._one = next(iter(model.parameters()))
+        self.dtype = self._one.dtype
 
     @property
     def device(self) -> torch.device:
-        return next(iter(self.model.parameters())).device
+        return self._one.device
 
     def empty(self, rows: int, first: int = 0) -> KeysValues:
         model = self.model
@@ -103,7 +104,8 @@ class Model:
             if token is None:
                 token = made[0].logits_observations
                 latents = token = token if token.dim() == 3 else token.unsqueeze(1)
-            self.model.keys_values_wm_size_list_current = [one + more for one in lengths]
+            # straight into its dict: a module looks at every parameter when it is assigned to
+            vars(self.model)["keys_values_wm_size_list_current"] = [one + more for one in lengths]
             made.append(
                 self.model.forward(
                     {name: token},

@@ -1,7 +1,7 @@
 """The search of a published world model on a `SearchSession`: what replaces its two inferences."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, SupportsInt, cast, runtime_checkable
+from typing import Final, SupportsInt, cast
 
 import torch
 from torch import Tensor
@@ -16,11 +16,6 @@ from kvref.tensors import KeysValues, Node, Positions, SearchSession, Source, Wo
 
 REENCODED: Final = 1e-3
 """How far an observation that is encoded again, in another batch, may be from what it was."""
-
-
-@runtime_checkable
-class HoldsOne(Protocol):
-    def item(self) -> int: ...
 
 
 class Search:
@@ -192,11 +187,12 @@ class Search:
 
             result = step.run(call)
             children = step.children(acted, torch.tensor(steps).unsqueeze(1), result[1])
-        self.model.total_query_count += len(parents)
-        self.model.hit_count += len(parents) - step.sources.count(Source.REBUILT)
+        told, rebuilt = vars(self.model), step.sources.count(Source.REBUILT)
+        told["total_query_count"] += len(parents)
+        told["hit_count"] += len(parents) - rebuilt
         for nodes, child in zip(self._nodes, children, strict=True):
             nodes.append(child)
-        self.model.latent_state = result[1]
+        told["latent_state"] = result[1]
         return cast(Inference, result)
 
     def _grown(
@@ -260,4 +256,5 @@ def steps_of(start_pos: Sequence[object] | int, rows: int) -> list[int]:
 
 def number_of(step: object) -> int:
     """Of a number, or of an array that holds one."""
-    return int(step.item() if isinstance(step, HoldsOne) else cast(SupportsInt, step))
+    item: Callable[[], int] | None = getattr(step, "item", None)
+    return int(cast(SupportsInt, step) if item is None else item())

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kvref.tensors import BatchBuffer, KeysValues, SearchSession, Step, Working
+from kvref.tensors.arena import Arena
 from kvref.tensors.blocks import Block
 from kvref.tensors.layout import Held
 from stateful_models.reference.sessions import KvrefSession
@@ -25,12 +26,16 @@ class ViewingRows(Working):
         parents: Sequence[KeysValues],
         sharing: Sequence[bool],
         buffer: BatchBuffer,
+        new: int,
+        arena: Arena | None = None,
     ) -> None:
-        super().__init__(rows, parents, sharing, buffer)
+        super().__init__(rows, parents, sharing, buffer, new, arena)
         self.rooms = ROOMS.setdefault(buffer, {})
 
-    def _child(self, row: int, joint: Tensor, new: int) -> KeysValues:
-        child = super()._child(row, joint, new)
+    def windows(self, new: int) -> list[KeysValues]:
+        return [self._viewed(row, one) for row, one in enumerate(super().windows(new))]
+
+    def _viewed(self, row: int, child: KeysValues) -> KeysValues:
         tokens = torch.cat(child.pieces(), dim=3)
         if row not in self.rooms:
             self.rooms[row] = torch.cat([tokens] * 8, dim=3)
