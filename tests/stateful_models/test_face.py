@@ -166,7 +166,7 @@ def test_check_judges_every_kind(
             KvrefPool,
             PoolScope(Profile(NOT_A_POLICY), 1, 2, 1),
             SubjectError,
-            "one of Policy, not 'lru'",
+            "must be a Policy, not 'lru'",
         ),
         (KvrefKeys, "huge", ValueError, "huge"),
         (KvrefPool, WindowScope(2), SubjectError, "scope of windows"),
