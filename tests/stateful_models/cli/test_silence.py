@@ -79,7 +79,7 @@ EVICTING = ("set k0 = o0", "set k1 = o0", "(pool fifo reference)")
 @pytest.mark.parametrize(
     ("name", "what", "jobs"),
     [
-        ("Loops", "set k1 = o0 did not return within 1.5 s (--limit)", TWO),
+        ("Loops", "= o0 did not return within 1.5 s (--limit)", TWO),  # in the pool that was first
         ("Crashes", "killed by signal 11 (SIGSEGV, a segmentation fault)", ONE),
         ("Leaves", "set k1 = o0 ended the process with status 0", TWO),
         pytest.param("LeavesWith", "k1 = o0 ended the process with status 3", ONE, marks=BY_NIGHT),
